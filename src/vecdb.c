@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * vecdb.c
+ *	  Entry of the module: the magic block and the list of rooms to set up.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "pg_compat.h"
+#include "utils/guc.h"
+
+VDB_MODULE_MAGIC("vecdb", "1.0");
+
+PGDLLEXPORT void _PG_init(void);
+
+/*
+ * Called once per backend when the library is loaded.  Nothing here needs
+ * shared_preload_libraries.
+ */
+void
+_PG_init(void)
+{
+	MarkGUCPrefixReserved("vecdb");
+}
