@@ -335,7 +335,82 @@ CREATE CAST (vector AS json)
 -- src/filter: the type vecdb_filter and the operator @~
 --
 
--- @filter@
+CREATE TYPE vecdb_filter;
+
+CREATE FUNCTION vecdb_filter_in(cstring) RETURNS vecdb_filter
+	AS 'MODULE_PATHNAME', 'vdb_filter_in'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filter_in(cstring) IS 'I/O';
+
+CREATE FUNCTION vecdb_filter_out(vecdb_filter) RETURNS cstring
+	AS 'MODULE_PATHNAME', 'vdb_filter_out'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filter_out(vecdb_filter) IS 'I/O';
+
+CREATE FUNCTION vecdb_filter_recv(internal) RETURNS vecdb_filter
+	AS 'MODULE_PATHNAME', 'vdb_filter_recv'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filter_recv(internal) IS 'I/O';
+
+CREATE FUNCTION vecdb_filter_send(vecdb_filter) RETURNS bytea
+	AS 'MODULE_PATHNAME', 'vdb_filter_send'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filter_send(vecdb_filter) IS 'I/O';
+
+-- stored as jsonb is
+CREATE TYPE vecdb_filter (
+	INPUT = vecdb_filter_in,
+	OUTPUT = vecdb_filter_out,
+	RECEIVE = vecdb_filter_recv,
+	SEND = vecdb_filter_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = extended
+);
+COMMENT ON TYPE vecdb_filter IS
+	'condition on metadata, written as a JSON object: {"year": {"$gte": 2015}, "lang": "en"}';
+
+CREATE FUNCTION vecdb_filter(jsonb) RETURNS vecdb_filter
+	AS 'MODULE_PATHNAME', 'vdb_jsonb_to_filter'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filter(jsonb) IS 'convert jsonb to vecdb_filter';
+
+CREATE FUNCTION vecdb_filter(json) RETURNS vecdb_filter
+	AS 'MODULE_PATHNAME', 'vdb_json_to_filter'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filter(json) IS 'convert json to vecdb_filter';
+
+CREATE CAST (text AS vecdb_filter) WITH INOUT AS ASSIGNMENT;
+COMMENT ON CAST (text AS vecdb_filter) IS 'parse and check a filter';
+
+CREATE CAST (jsonb AS vecdb_filter)
+	WITH FUNCTION vecdb_filter(jsonb) AS ASSIGNMENT;
+COMMENT ON CAST (jsonb AS vecdb_filter) IS 'check a filter';
+
+CREATE CAST (json AS vecdb_filter)
+	WITH FUNCTION vecdb_filter(json) AS ASSIGNMENT;
+COMMENT ON CAST (json AS vecdb_filter) IS 'parse and check a filter';
+
+CREATE CAST (vecdb_filter AS jsonb) WITHOUT FUNCTION AS ASSIGNMENT;
+COMMENT ON CAST (vecdb_filter AS jsonb) IS 'the filter as a JSON document';
+
+-- the filter is valid when it gets here and no document is an error
+CREATE FUNCTION vecdb_match(metadata jsonb, filter vecdb_filter) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'vdb_filter_match'
+	LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION vecdb_match(jsonb, vecdb_filter) IS
+	'does the metadata document match the filter?';
+
+-- matchingsel tries the filter on the documents that ANALYZE has sampled
+CREATE OPERATOR @~ (
+	LEFTARG = jsonb,
+	RIGHTARG = vecdb_filter,
+	FUNCTION = vecdb_match,
+	RESTRICT = matchingsel,
+	JOIN = matchingjoinsel
+);
+COMMENT ON OPERATOR @~ (jsonb, vecdb_filter) IS
+	'does the metadata document match the filter?';
 
 --
 -- src/collection: collections in schema vecdb

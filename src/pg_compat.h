@@ -35,4 +35,63 @@
  */
 #define vdb_palloc_array(type, n) ((type *) palloc(sizeof(type) * (Size) (n)))
 
+/*
+ * Parsing JSON with semantic actions.
+ *
+ * 16: actions return a result, which makes soft errors possible
+ * 17: the lexing context may be the caller's, lengths are size_t
+ *
+ * An action is declared "VDB_JSON_ACTION f(...)" and left by
+ * VDB_JSON_ACTION_RETURN(ok); not ok means that it has reported an error.
+ */
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+#include "nodes/nodes.h"
+#include "utils/jsonfuncs.h"
+
+#if PG_VERSION_NUM >= 160000
+#define VDB_JSON_ACTION JsonParseErrorType
+#define VDB_JSON_ACTION_RETURN(ok) \
+	return (ok) ? JSON_SUCCESS : JSON_SEM_ACTION_FAILED
+#else
+#define VDB_JSON_ACTION void
+#define VDB_JSON_ACTION_RETURN(ok) \
+	do { (void) (ok); return; } while (0)
+#endif
+
+/*
+ * Parses text in the database's encoding, strings de-escaped.  Raises an error
+ * where it is not JSON, or returns false if escontext takes soft errors.
+ */
+static inline bool
+vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
+{
+	JsonLexContext *lex;
+
+#if PG_VERSION_NUM >= 170000
+	lex = makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true);
+#else
+	lex = makeJsonLexContextCstringLen(json, len, GetDatabaseEncoding(), true);
+#endif
+#if PG_VERSION_NUM >= 160000
+	return pg_parse_json_or_errsave(lex, actions, escontext);
+#else
+	pg_parse_json_or_ereport(lex, actions);
+	return true;
+#endif
+}
+
+/*
+ * 16: input functions may report an error softly; before, escontext is unused
+ * and every error is raised.
+ */
+#ifndef ereturn
+#define ereturn(escontext, dummy_value, ...) \
+	do { \
+		(void) (escontext); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
+#endif
+
 #endif							/* VDB_PG_COMPAT_H */
