@@ -35,4 +35,20 @@
  */
 #define vdb_palloc_array(type, n) ((type *) palloc(sizeof(type) * (Size) (n)))
 
+/*
+ * SIMD: instruction sets that a function may be compiled for although the
+ * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
+ * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the
+ * compiler knows __attribute__((vector_size)), as gcc and clang do.
+ */
+#if defined(__GNUC__)
+#define VDB_HAVE_VECTOR_EXT 1
+#define vdb_attribute_target(isa) __attribute__((target(isa)))
+#if defined(__x86_64__)
+#define VDB_HAVE_X86_KERNELS 1
+#elif defined(__aarch64__)
+#define VDB_HAVE_NEON_KERNELS 1
+#endif
+#endif
+
 #endif							/* VDB_PG_COMPAT_H */
