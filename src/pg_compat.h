@@ -36,6 +36,7 @@
 #define vdb_palloc_array(type, n) ((type *) palloc(sizeof(type) * (Size) (n)))
 
 /*
+/*
  * Parsing JSON with semantic actions.
  *
  * 16: actions return a result, which makes soft errors possible
@@ -59,6 +60,28 @@
 	do { (void) (ok); return; } while (0)
 #endif
 
+/* A lexer for text in the database's encoding; strings are de-escaped. */
+static inline JsonLexContext *
+vdb_json_lexer(char *json, int len)
+{
+#if PG_VERSION_NUM >= 170000
+	return makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true);
+#else
+	return makeJsonLexContextCstringLen(json, len, GetDatabaseEncoding(), true);
+#endif
+}
+
+/* Raises the error of a lexer or parser that has failed. */
+static inline void
+vdb_json_report(JsonParseErrorType error, JsonLexContext *lex)
+{
+#if PG_VERSION_NUM >= 160000
+	json_errsave_error(error, lex, NULL);
+#else
+	json_ereport_error(error, lex);
+#endif
+}
+
 /*
  * Parses text in the database's encoding, strings de-escaped.  Raises an error
  * where it is not JSON, or returns false if escontext takes soft errors.
@@ -66,13 +89,8 @@
 static inline bool
 vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
 {
-	JsonLexContext *lex;
+	JsonLexContext *lex = vdb_json_lexer(json, len);
 
-#if PG_VERSION_NUM >= 170000
-	lex = makeJsonLexContextCstringLen(NULL, json, len, GetDatabaseEncoding(), true);
-#else
-	lex = makeJsonLexContextCstringLen(json, len, GetDatabaseEncoding(), true);
-#endif
 #if PG_VERSION_NUM >= 160000
 	return pg_parse_json_or_errsave(lex, actions, escontext);
 #else
@@ -92,6 +110,22 @@ vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
 		ereport(ERROR, __VA_ARGS__); \
 		return dummy_value; \
 	} while (0)
+#endif
+
+/*
+ * SIMD: instruction sets that a function may be compiled for although the
+ * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
+ * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the
+ * compiler knows __attribute__((vector_size)), as gcc and clang do.
+ */
+#if defined(__GNUC__)
+#define VDB_HAVE_VECTOR_EXT 1
+#define vdb_attribute_target(isa) __attribute__((target(isa)))
+#if defined(__x86_64__)
+#define VDB_HAVE_X86_KERNELS 1
+#elif defined(__aarch64__)
+#define VDB_HAVE_NEON_KERNELS 1
+#endif
 #endif
 
 #endif							/* VDB_PG_COMPAT_H */

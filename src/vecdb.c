@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "distance/distance.h"
 #include "fmgr.h"
 #include "pg_compat.h"
 #include "utils/guc.h"
@@ -22,5 +23,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	vdb_distance_init();
+
 	MarkGUCPrefixReserved("vecdb");
 }

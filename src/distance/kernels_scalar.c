@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels_scalar.c
+ *	  Distance kernels in plain C, for every CPU and compiler.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "kernel_load.h"
+#include "kernels.h"
+
+#define DK_TYPE f32
+#define DK_LEVEL scalar
+#define DK_ELEM float
+#define DK_TARGET
+#define DK_LANES 1
+#define DK_ACCS 16
+#define DK_VEC float
+#define DK_LOAD(p) vdb_load_f32(p)
+#define DK_LOAD1(p) vdb_load_f32(p)
+#include "kernel_template.h"
+
+const VdbKernels vdb_kernels_scalar = {
+	.name = "scalar",
+	.l2sq = l2sq_f32_scalar,
+	.ip = ip_f32_scalar,
+	.l1 = l1_f32_scalar,
+	.cosine = cosine_f32_scalar
+};
