@@ -485,4 +485,523 @@ COMMENT ON OPERATOR @~ (jsonb, vecdb_filter) IS
 -- src/collection: collections in schema vecdb
 --
 
--- @collection@
+-- A collection is an ordinary table in the schema vecdb_data, which is no part
+-- of the extension: it belongs to the role that created it and is dumped,
+-- secured and replicated like any other.  vecdb.collections says which table
+-- holds which collection.  Everything here runs with the caller's rights.
+
+CREATE SCHEMA vecdb;
+COMMENT ON SCHEMA vecdb IS 'vecdb: collections of points';
+GRANT USAGE ON SCHEMA vecdb TO PUBLIC;
+
+CREATE SEQUENCE vecdb.collection_id AS bigint;
+COMMENT ON SEQUENCE vecdb.collection_id IS 'numbers of collection tables';
+
+CREATE TABLE vecdb.collections (
+	id bigint PRIMARY KEY DEFAULT nextval('vecdb.collection_id'),
+	name text COLLATE "C" NOT NULL UNIQUE
+		CHECK (name ~ '^[A-Za-z0-9_-]{1,63}$'),
+	dimension integer NOT NULL CHECK (dimension BETWEEN 1 AND 16000),
+	distance text COLLATE "C" NOT NULL
+		CHECK (distance IN ('cosine', 'euclidean', 'dot'))
+);
+COMMENT ON TABLE vecdb.collections IS
+	'collection "name" is the table vecdb_data.c_<id>';
+
+SELECT pg_catalog.pg_extension_config_dump('vecdb.collections', '');
+SELECT pg_catalog.pg_extension_config_dump('vecdb.collection_id', '');
+
+-- Whoever may create tables in vecdb_data may register them; the trigger below
+-- keeps everybody to his own.  The extension's owner restores dumps.
+GRANT SELECT, INSERT, DELETE ON vecdb.collections TO PUBLIC;
+GRANT USAGE ON SEQUENCE vecdb.collection_id TO PUBLIC;
+GRANT SELECT, UPDATE ON SEQUENCE vecdb.collection_id TO @extowner@;
+
+CREATE TYPE vecdb.collection_info AS (
+	name text,
+	dimension integer,
+	distance text,
+	count bigint
+);
+COMMENT ON TYPE vecdb.collection_info IS 'a collection and its number of points';
+
+CREATE TYPE vecdb.point AS (
+	id text,
+	vector vector,
+	metadata jsonb
+);
+COMMENT ON TYPE vecdb.point IS 'a point of a collection';
+
+CREATE TYPE vecdb.search_result AS (
+	id text,
+	score double precision,
+	metadata jsonb,
+	vector vector
+);
+COMMENT ON TYPE vecdb.search_result IS 'a point found by a search';
+
+CREATE FUNCTION vecdb.collection_table(id bigint) RETURNS regclass
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	RETURN to_regclass('vecdb_data.c_' || id);
+COMMENT ON FUNCTION vecdb.collection_table(bigint) IS
+	'table of a collection, NULL if it was dropped by hand';
+
+CREATE FUNCTION vecdb.check_registration() RETURNS trigger
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id CONSTANT bigint := CASE TG_OP WHEN 'INSERT' THEN NEW.id ELSE OLD.id END;
+	name CONSTANT text := CASE TG_OP WHEN 'INSERT' THEN NEW.name ELSE OLD.name END;
+	rel CONSTANT regclass := vecdb.collection_table(id);
+	is_owner boolean;
+BEGIN
+	SELECT pg_has_role(current_user, c.relowner, 'USAGE') INTO is_owner
+		FROM pg_class c WHERE c.oid = rel;
+	-- An entry whose table is gone is rubbish that anybody may remove.
+	IF NOT is_owner OR (rel IS NULL AND TG_OP = 'INSERT') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('must be owner of collection "%s"', name);
+	END IF;
+	RETURN CASE TG_OP WHEN 'INSERT' THEN NEW ELSE OLD END;
+END
+$$;
+COMMENT ON FUNCTION vecdb.check_registration() IS
+	'trigger: only the owner of a table may register or deregister it';
+
+CREATE TRIGGER check_registration
+	BEFORE INSERT OR DELETE ON vecdb.collections
+	FOR EACH ROW EXECUTE FUNCTION vecdb.check_registration();
+
+CREATE FUNCTION vecdb.raise_unknown_collection(name text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING
+		ERRCODE = 'undefined_table',
+		MESSAGE = CASE WHEN name IS NULL THEN 'collection: must not be null'
+			ELSE format('collection "%s" does not exist', left(name, 100)) END,
+		HINT = 'vecdb.list_collections() shows the collections that you may use.';
+END
+$$;
+COMMENT ON FUNCTION vecdb.raise_unknown_collection(text) IS
+	'error for a collection that does not exist';
+
+CREATE FUNCTION vecdb.find_collection(collection text, privilege text,
+	OUT id bigint, OUT dimension integer, OUT distance text, OUT tab text)
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	rel regclass;
+BEGIN
+	SELECT c.id, c.dimension, c.distance, vecdb.collection_table(c.id)
+		INTO id, dimension, distance, rel
+		FROM vecdb.collections c WHERE c.name = collection;
+
+	-- For a role without any right on it, it does not exist.
+	IF rel IS NULL OR NOT has_table_privilege(rel, 'SELECT, INSERT, UPDATE, DELETE') THEN
+		PERFORM vecdb.raise_unknown_collection(collection);
+	END IF;
+	IF NOT has_table_privilege(rel, privilege) THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('permission denied for collection "%s"', collection),
+			DETAIL = format('The role "%s" lacks the privilege %s.', current_user, privilege);
+	END IF;
+	tab := 'vecdb_data.c_' || id;
+END
+$$;
+COMMENT ON FUNCTION vecdb.find_collection(text, text) IS
+	'number, properties and table of a collection that the caller may use in the given way';
+
+CREATE FUNCTION vecdb.create_data_schema() RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regnamespace('vecdb_data') IS NULL THEN
+		BEGIN
+			CREATE SCHEMA vecdb_data;
+			COMMENT ON SCHEMA vecdb_data IS 'tables of vecdb collections';
+			-- Rights on a collection are rights on its table.
+			GRANT USAGE ON SCHEMA vecdb_data TO PUBLIC;
+		EXCEPTION
+			WHEN duplicate_schema OR unique_violation THEN
+				NULL;	-- created by another session at the same moment
+			WHEN insufficient_privilege THEN
+				RAISE EXCEPTION USING
+					ERRCODE = 'insufficient_privilege',
+					MESSAGE = 'permission denied to create collections',
+					DETAIL = format('The role "%s" may not create the schema vecdb_data.', current_user),
+					HINT = 'Let the owner of the database create the first collection, then GRANT CREATE ON SCHEMA vecdb_data.';
+		END;
+	END IF;
+	IF NOT has_schema_privilege('vecdb_data', 'CREATE') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = 'permission denied to create collections',
+			DETAIL = format('The role "%s" may not create tables in the schema vecdb_data.', current_user),
+			HINT = 'The owner of the schema can allow it: GRANT CREATE ON SCHEMA vecdb_data TO ...';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION vecdb.create_data_schema() IS
+	'create the schema of the collection tables, if need be, and check the right to use it';
+
+CREATE FUNCTION vecdb.check_new_collection(name text, dimension integer, distance text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF name IS NULL OR name !~ '^[A-Za-z0-9_-]{1,63}$' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = CASE WHEN name IS NULL THEN 'name: must not be null'
+				ELSE format('name: invalid collection name "%s"', left(name, 100)) END,
+			HINT = 'A name has 1 to 63 characters out of A-Z, a-z, 0-9, "_" and "-".';
+	END IF;
+	IF dimension IS NULL OR dimension NOT BETWEEN 1 AND 16000 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('dimension: must be a whole number from 1 to 16000, not %s',
+				coalesce(dimension::text, 'null'));
+	END IF;
+	IF distance IS NULL OR distance NOT IN ('cosine', 'euclidean', 'dot') THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = CASE WHEN distance IS NULL THEN 'distance: must not be null'
+				ELSE format('distance: unknown distance "%s"', left(distance, 100)) END,
+			HINT = 'The distances are cosine, euclidean and dot.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION vecdb.check_new_collection(text, integer, text) IS
+	'check the arguments of create_collection';
+
+CREATE FUNCTION vecdb.create_collection(name text, dimension integer, distance text DEFAULT 'cosine')
+	RETURNS vecdb.collection_info
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	new_id bigint;
+	tab text;
+BEGIN
+	PERFORM vecdb.check_new_collection(name, dimension, distance);
+	PERFORM vecdb.create_data_schema();
+
+	-- A table that was dropped by hand leaves its name free.
+	DELETE FROM vecdb.collections c
+		WHERE c.name = create_collection.name AND vecdb.collection_table(c.id) IS NULL;
+	IF EXISTS (SELECT FROM vecdb.collections c WHERE c.name = create_collection.name) THEN
+		RAISE unique_violation;
+	END IF;
+
+	-- A number may be in use after a restore without the sequence.
+	LOOP
+		new_id := nextval('vecdb.collection_id');
+		EXIT WHEN vecdb.collection_table(new_id) IS NULL;
+	END LOOP;
+
+	-- toast_tuple_target: as long as a row fits a page its vector stays in it,
+	-- since fetching it out of line costs more than computing its distance.
+	-- Wider rows leave a table that looks too small for parallel workers.
+	tab := 'vecdb_data.c_' || new_id;
+	EXECUTE 'CREATE TABLE ' || tab || ' ('
+		'id text COLLATE "C" PRIMARY KEY CHECK (octet_length(id) BETWEEN 1 AND 1024), '
+		'embedding @extschema@.vector(' || dimension || ') NOT NULL, '
+		'metadata jsonb NOT NULL DEFAULT ''{}'' CHECK (jsonb_typeof(metadata) = ''object'')'
+		') WITH (toast_tuple_target = 8160'
+		|| CASE WHEN dimension > 2000 THEN ', parallel_workers = 4)' ELSE ')' END;
+	EXECUTE format('COMMENT ON TABLE %s IS %L', tab, format('vecdb collection "%s"', name));
+
+	-- A unique violation here is another session's collection of that name.
+	INSERT INTO vecdb.collections (id, name, dimension, distance)
+		VALUES (new_id, create_collection.name, create_collection.dimension, create_collection.distance);
+	RETURN (name, dimension, distance, 0::bigint);
+EXCEPTION
+	WHEN unique_violation THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'duplicate_table',
+			MESSAGE = format('collection "%s" already exists', name);
+END
+$$;
+COMMENT ON FUNCTION vecdb.create_collection(text, integer, text) IS
+	'create an empty collection of vectors of the given dimension; distance is cosine, euclidean or dot';
+
+CREATE FUNCTION vecdb.drop_collection(name text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+BEGIN
+	coll := vecdb.find_collection(name, 'SELECT, INSERT, UPDATE, DELETE');
+	BEGIN
+		EXECUTE 'DROP TABLE ' || coll.tab;
+	EXCEPTION
+		WHEN undefined_table THEN	-- dropped by another session just now
+			PERFORM vecdb.raise_unknown_collection(name);
+		WHEN insufficient_privilege THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'insufficient_privilege',
+				MESSAGE = format('must be owner of collection "%s"', name);
+	END;
+	DELETE FROM vecdb.collections c WHERE c.id = coll.id;
+END
+$$;
+COMMENT ON FUNCTION vecdb.drop_collection(text) IS
+	'drop a collection with all its points';
+
+CREATE FUNCTION vecdb.get_collection(name text) RETURNS vecdb.collection_info
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+	n bigint;
+BEGIN
+	coll := vecdb.find_collection(name, 'SELECT');
+	EXECUTE 'SELECT count(*) FROM ' || coll.tab INTO n;
+	RETURN (name, coll.dimension, coll.distance, n);
+END
+$$;
+COMMENT ON FUNCTION vecdb.get_collection(text) IS
+	'one collection with its number of points';
+
+CREATE FUNCTION vecdb.list_collections() RETURNS SETOF vecdb.collection_info
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+	n bigint;
+BEGIN
+	FOR coll IN
+		SELECT c.id, c.name, c.dimension, c.distance
+		FROM vecdb.collections c
+		WHERE has_table_privilege(vecdb.collection_table(c.id), 'SELECT')
+		ORDER BY c.name
+	LOOP
+		EXECUTE 'SELECT count(*) FROM vecdb_data.c_' || coll.id INTO n;
+		RETURN NEXT (coll.name, coll.dimension, coll.distance, n)::vecdb.collection_info;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION vecdb.list_collections() IS
+	'the collections that the caller may read, with their number of points';
+
+CREATE FUNCTION vecdb.parse_points(points json, dimension integer)
+	RETURNS TABLE (id text, embedding vector, metadata jsonb)
+	AS 'MODULE_PATHNAME', 'vdb_parse_points'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	COST 1000 ROWS 100;
+COMMENT ON FUNCTION vecdb.parse_points(json, integer) IS
+	'check a list of points, or {"points": list}, and turn it into rows, sorted by id';
+
+CREATE FUNCTION vecdb.raise_write_error(collection text, tab text, state text, message text) RETURNS void
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regclass(tab) IS NULL THEN	-- dropped by another session just now
+		PERFORM vecdb.raise_unknown_collection(collection);
+	END IF;
+	RAISE EXCEPTION USING
+		ERRCODE = state,
+		MESSAGE = CASE state
+			WHEN '42501' THEN format('permission denied for collection "%s"', collection)
+			ELSE message END,
+		DETAIL = CASE state
+			WHEN '42501' THEN 'Writing needs the privileges SELECT, INSERT, UPDATE and DELETE, '
+				'and the consent of the row-level security policies, if there are any.'
+			ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION vecdb.raise_write_error(text, text, text, text) IS
+	'error of a write, in terms of the collection';
+
+CREATE FUNCTION vecdb.upsert(collection text, points json) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+	n bigint;
+BEGIN
+	IF points IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'points: must not be null';
+	END IF;
+	coll := vecdb.find_collection(collection, 'INSERT');
+	BEGIN
+		EXECUTE 'INSERT INTO ' || coll.tab || ' AS t (id, embedding, metadata) '
+			'SELECT p.id, p.embedding, p.metadata FROM vecdb.parse_points($1, $2) p '
+			'ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, metadata = excluded.metadata'
+			USING points, coll.dimension;
+		GET DIAGNOSTICS n = ROW_COUNT;
+	EXCEPTION
+		WHEN undefined_table OR insufficient_privilege THEN
+			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE, SQLERRM);
+	END;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION vecdb.upsert(text, json) IS
+	'insert points or replace those with the same id, all or none; returns their number';
+
+CREATE FUNCTION vecdb.check_search(vector vector, top_k integer, "offset" integer,
+	score_threshold double precision, dimension integer, distance text) RETURNS void
+	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF vector IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'vector: must not be null';
+	ELSIF @extschema@.vector_dims(vector) <> dimension THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'data_exception',
+			MESSAGE = format('vector: expected %s dimensions, not %s',
+				dimension, @extschema@.vector_dims(vector));
+	ELSIF distance = 'cosine' AND @extschema@.vector_norm(vector) = 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'vector: a zero vector has no direction, so no cosine similarity';
+	ELSIF top_k IS NULL OR top_k NOT BETWEEN 1 AND 10000 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('top_k: must be from 1 to 10000, not %s', coalesce(top_k::text, 'null'));
+	ELSIF "offset" IS NULL OR "offset" < 0 THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('offset: must be 0 or more, not %s', coalesce("offset"::text, 'null'));
+	ELSIF score_threshold = 'NaN' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'score_threshold: must not be NaN';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION vecdb.check_search(vector, integer, integer, double precision, integer, text) IS
+	'check the arguments of search';
+
+CREATE FUNCTION vecdb.search(collection text, vector vector, top_k integer DEFAULT 10,
+	filter vecdb_filter DEFAULT '{}', include_metadata boolean DEFAULT true,
+	include_vector boolean DEFAULT false, "offset" integer DEFAULT 0,
+	score_threshold double precision DEFAULT NULL)
+	RETURNS SETOF vecdb.search_result
+	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+	distance_operator text;
+	score_of_d text;
+BEGIN
+	coll := vecdb.find_collection(collection, 'SELECT');
+	PERFORM vecdb.check_search(vector, top_k, "offset", score_threshold, coll.dimension, coll.distance);
+
+	CASE coll.distance
+		WHEN 'cosine' THEN distance_operator := '<=>'; score_of_d := '1 - d';
+		WHEN 'dot' THEN distance_operator := '<#>'; score_of_d := '-d';
+		WHEN 'euclidean' THEN distance_operator := '<->'; score_of_d := 'd';
+	END CASE;
+
+	-- d is NaN for a zero vector under cosine.  NaN sorts last and the distance
+	-- grows, so both outer conditions only cut off the end.
+	RETURN QUERY EXECUTE
+		'SELECT id, ' || score_of_d || ', metadata, embedding FROM (SELECT id, '
+		|| 'embedding OPERATOR(@extschema@.' || distance_operator || ') $1 AS d, '
+		|| CASE WHEN include_metadata THEN 'metadata' ELSE 'NULL::jsonb AS metadata' END || ', '
+		|| CASE WHEN include_vector THEN 'embedding' ELSE 'NULL::@extschema@.vector AS embedding' END
+		|| ' FROM ' || coll.tab
+		|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
+			THEN ' WHERE metadata OPERATOR(@extschema@.@~) $2' ELSE '' END
+		|| ' ORDER BY d, id LIMIT $3 OFFSET $4) s WHERE d <> ''NaN'''
+		|| CASE WHEN score_threshold IS NULL THEN ''
+			WHEN coll.distance = 'euclidean' THEN ' AND d <= $5'
+			ELSE ' AND ' || score_of_d || ' >= $5' END
+		USING vector, filter, top_k, "offset", score_threshold;
+END
+$$;
+COMMENT ON FUNCTION vecdb.search(text, vector, integer, vecdb_filter, boolean, boolean, integer, double precision) IS
+	'the points nearest to a vector, best first; score is the cosine similarity, the inner product or the Euclidean distance';
+
+CREATE FUNCTION vecdb.search_request(body json, OUT vector vector, OUT top_k integer,
+	OUT filter vecdb_filter, OUT include_metadata boolean, OUT include_vector boolean,
+	OUT "offset" integer, OUT score_threshold double precision)
+	AS 'MODULE_PATHNAME', 'vdb_search_request'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb.search_request(json) IS
+	'check the JSON body of a search and turn it into the arguments of vecdb.search()';
+
+CREATE FUNCTION vecdb.get_point(collection text, id text) RETURNS SETOF vecdb.point
+	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+BEGIN
+	coll := vecdb.find_collection(collection, 'SELECT');
+	RETURN QUERY EXECUTE 'SELECT id, embedding, metadata FROM ' || coll.tab || ' WHERE id = $1' USING id;
+END
+$$;
+COMMENT ON FUNCTION vecdb.get_point(text, text) IS
+	'the point with an id; no row if there is none';
+
+CREATE FUNCTION vecdb.delete_points(collection text, ids text[]) RETURNS bigint
+	LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+	n bigint;
+BEGIN
+	IF ids IS NULL OR array_position(ids, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'ids: must not be or contain null';
+	END IF;
+	coll := vecdb.find_collection(collection, 'DELETE');
+	BEGIN
+		-- Rows are locked in the order of their ids, as in upsert().
+		EXECUTE 'WITH doomed AS MATERIALIZED (SELECT id FROM ' || coll.tab
+			|| ' WHERE id = ANY ($1) ORDER BY id FOR UPDATE) '
+			|| 'DELETE FROM ' || coll.tab || ' t USING doomed WHERE t.id = doomed.id'
+			USING ids;
+		GET DIAGNOSTICS n = ROW_COUNT;
+	EXCEPTION
+		WHEN undefined_table OR insufficient_privilege THEN
+			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE, SQLERRM);
+	END;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION vecdb.delete_points(text, text[]) IS
+	'delete the points with these ids; returns how many there were';
+
+CREATE FUNCTION vecdb.count(collection text, filter vecdb_filter) RETURNS bigint
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	coll record;
+	n bigint;
+BEGIN
+	coll := vecdb.find_collection(collection, 'SELECT');
+	EXECUTE 'SELECT count(*) FROM ' || coll.tab
+		|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
+			THEN ' WHERE metadata OPERATOR(@extschema@.@~) $1' ELSE '' END
+		INTO n USING filter;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION vecdb.count(text, vecdb_filter) IS
+	'the number of points that match a filter, {} for all; exact';

@@ -36,7 +36,6 @@
 #define vdb_palloc_array(type, n) ((type *) palloc(sizeof(type) * (Size) (n)))
 
 /*
-/*
  * Parsing JSON with semantic actions.
  *
  * 16: actions return a result, which makes soft errors possible
