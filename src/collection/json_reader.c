@@ -35,6 +35,7 @@ vdb_json_open(VdbJsonReader *r, text *json, const char *example)
 	r->text = text_to_cstring(json);
 	r->end = r->text + strlen(r->text);
 	r->example = example;
+	r->context = CurrentMemoryContext;
 	r->lex = vdb_json_lexer(r->text, (int) (r->end - r->text));
 	vdb_json_next_token(r);
 }
@@ -172,6 +173,7 @@ vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt,...)
 	char	   *place = reader_place(r);
 	StringInfoData message;
 
+	r->is_located = true;
 	initStringInfo(&message);
 	for (;;)
 	{
@@ -191,6 +193,29 @@ vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt,...)
 			 ? errmsg("%s: %s", place, message.data)
 			 : errmsg("request body %s", message.data),
 			 errhint("%s", r->example)));
+	pg_unreachable();
+}
+
+/*
+ * Raises the current error again, in a PG_CATCH block.  An error in the data
+ * that comes from somewhere else, a number too large for jsonb say, is told
+ * its place.
+ */
+void
+vdb_json_rethrow(VdbJsonReader *r)
+{
+	ErrorData  *error;
+	char	   *place;
+
+	MemoryContextSwitchTo(r->context);
+	error = CopyErrorData();
+	FlushErrorState();
+
+	place = reader_place(r);
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION &&
+		!r->is_located && place[0] != '\0')
+		error->message = psprintf("%s: %s", place, error->message);
+	ReThrowError(error);
 	pg_unreachable();
 }
 

@@ -28,6 +28,8 @@ typedef struct VdbJsonReader
 	int			index;			/* position in it, from 0 */
 	char	   *key;			/* field of the object that is read, or NULL */
 	const char *example;		/* hint: what a right object looks like */
+	bool		is_located;		/* the error that was raised names its place */
+	MemoryContext context;		/* the reader's */
 } VdbJsonReader;
 
 /* json_reader.c */
@@ -38,6 +40,7 @@ extern bool vdb_json_next_field(VdbJsonReader *r, bool *started);
 extern bool vdb_json_next_element(VdbJsonReader *r, bool *started);
 extern void vdb_json_mark_field(VdbJsonReader *r, uint32 *seen, int field);
 extern void vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt,...) pg_attribute_printf(3, 4) pg_attribute_noreturn();
+extern void vdb_json_rethrow(VdbJsonReader *r) pg_attribute_noreturn();
 extern void vdb_json_unknown_field(VdbJsonReader *r) pg_attribute_noreturn();
 extern void vdb_json_missing_field(VdbJsonReader *r, const char *field) pg_attribute_noreturn();
 

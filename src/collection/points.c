@@ -82,8 +82,16 @@ vdb_parse_points(PG_FUNCTION_ARGS)
 	memset(&list, 0, sizeof(list));
 	list.scratch = AllocSetContextCreate(CurrentMemoryContext,
 										 "vecdb point", ALLOCSET_DEFAULT_SIZES);
-	read_body(&reader, &list, dim);
-	vdb_json_close(&reader);
+	PG_TRY();
+	{
+		read_body(&reader, &list, dim);
+		vdb_json_close(&reader);
+	}
+	PG_CATCH();
+	{
+		vdb_json_rethrow(&reader);
+	}
+	PG_END_TRY();
 	sort_points(&reader, &list);
 
 	for (i = 0; i < list.npoints; i++)

@@ -44,6 +44,7 @@ static const char *const field_names[SEARCH_NFIELDS] = {
 };
 
 static void fill_defaults(Datum *values, bool *nulls);
+static void read_search(VdbJsonReader *r, Datum *values, bool *nulls);
 static int	find_field(VdbJsonReader *r);
 static Datum read_field(VdbJsonReader *r, int field);
 
@@ -62,32 +63,21 @@ vdb_search_request(PG_FUNCTION_ARGS)
 	TupleDesc	tupdesc;
 	Datum		values[SEARCH_NFIELDS];
 	bool		nulls[SEARCH_NFIELDS];
-	bool		started = false;
-	uint32		seen = 0;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
 	fill_defaults(values, nulls);
 	vdb_json_open(&reader, PG_GETARG_TEXT_PP(0), SEARCH_EXAMPLE);
-	while (vdb_json_next_field(&reader, &started))
+	PG_TRY();
 	{
-		int			field = find_field(&reader);
-
-		vdb_json_mark_field(&reader, &seen, field);
-
-		/* Clients print optional fields that they do not set as null. */
-		if (field != SEARCH_VECTOR && reader.lex->token_type == JSON_TOKEN_NULL)
-		{
-			vdb_json_next_token(&reader);
-			continue;
-		}
-		values[field] = read_field(&reader, field);
-		nulls[field] = false;
+		read_search(&reader, values, nulls);
 	}
-	vdb_json_close(&reader);
-	if (!(seen & (1 << SEARCH_VECTOR)))
-		vdb_json_missing_field(&reader, "vector");
+	PG_CATCH();
+	{
+		vdb_json_rethrow(&reader);
+	}
+	PG_END_TRY();
 
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  values, nulls)));
@@ -107,6 +97,35 @@ fill_defaults(Datum *values, bool *nulls)
 	values[SEARCH_INCLUDE_VECTOR] = BoolGetDatum(false);
 	values[SEARCH_OFFSET] = Int32GetDatum(0);
 	nulls[SEARCH_SCORE_THRESHOLD] = true;
+}
+
+/*
+ * Reads the whole body into the columns of the result.
+ */
+static void
+read_search(VdbJsonReader *r, Datum *values, bool *nulls)
+{
+	bool		started = false;
+	uint32		seen = 0;
+
+	while (vdb_json_next_field(r, &started))
+	{
+		int			field = find_field(r);
+
+		vdb_json_mark_field(r, &seen, field);
+
+		/* Clients print optional fields that they do not set as null. */
+		if (field != SEARCH_VECTOR && r->lex->token_type == JSON_TOKEN_NULL)
+		{
+			vdb_json_next_token(r);
+			continue;
+		}
+		values[field] = read_field(r, field);
+		nulls[field] = false;
+	}
+	vdb_json_close(r);
+	if (!(seen & (1 << SEARCH_VECTOR)))
+		vdb_json_missing_field(r, "vector");
 }
 
 /*
