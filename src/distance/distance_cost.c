@@ -26,10 +26,10 @@
 #include "utils/lsyscache.h"
 
 /* Multiples of cpu_operator_cost */
-#define COST_CALL 1.0
-#define COST_PER_DIMENSION 0.02
-#define COST_DETOAST 150.0
-#define COST_DETOAST_PER_DIMENSION 0.1
+#define COST_CALL 8.0
+#define COST_PER_DIMENSION 0.06
+#define COST_DETOAST 200.0
+#define COST_DETOAST_PER_DIMENSION 0.25
 
 /* Dimensions assumed where nothing tells: a common sentence model's */
 #define DEFAULT_DIM 384
@@ -94,10 +94,7 @@ arg_toasted_fraction(PlannerInfo *root, Node *arg, int dim)
 	width = arg_width(root, arg);
 	if (width <= 0)
 		return size > TOAST_TUPLE_TARGET ? 1 : 0;
-	if (width >= size)
-		return 0;
-	/* a short header saves 3 bytes */
-	if (size < 128 && width >= size - 3)
+	if (width >= size - 3)		/* what a short header saves */
 		return 0;
 	return Min(1, (size - width) / (size - TOASTED_WIDTH));
 }

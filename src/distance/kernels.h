@@ -6,7 +6,9 @@
  * Nothing declared here needs a server: the unit tests and micro-benchmarks
  * link the kernels alone.  A kernel neither allocates nor throws, reads
  * exactly dim elements of each array at any alignment, and gives the same
- * bits when its two arrays are swapped.  Accuracy: see kernel_template.h.
+ * bits when its two arrays are swapped.  Where one array is the same for many
+ * calls, it should be b: a is the one that is prefetched.  Accuracy: see
+ * kernel_template.h.
  *
  *-------------------------------------------------------------------------
  */

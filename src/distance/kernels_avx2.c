@@ -20,7 +20,7 @@
 #define DK_ACCS 4
 #define DK_VEC VdbFloat8
 #define DK_LOAD(p) (*(const VdbFloat8 *) (p))
-#define DK_LOAD1(p) vdb_load_f32(p)
+#define DK_SHORT vdb_kernels_scalar
 #include "kernel_template.h"
 
 const VdbKernels vdb_kernels_avx2 = {

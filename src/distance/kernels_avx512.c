@@ -3,6 +3,11 @@
  * kernels_avx512.c
  *	  Distance kernels for x86-64 with AVX-512 (F, DQ, VL).
  *
+ * Rows in a table are not aligned to cache lines, so nearly every 64-byte load
+ * touches two.  Prefetching wins back the 10 to 20 % that this costs on data
+ * that comes from memory, and costs nothing on data in the cache
+ * (bench/bench_kernels.c).
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -19,8 +24,9 @@
 #define DK_LANES 16
 #define DK_ACCS 4
 #define DK_VEC VdbFloat16
+#define DK_PREFETCH 2048
 #define DK_LOAD(p) (*(const VdbFloat16 *) (p))
-#define DK_LOAD1(p) vdb_load_f32(p)
+#define DK_SHORT vdb_kernels_scalar
 #include "kernel_template.h"
 
 const VdbKernels vdb_kernels_avx512 = {

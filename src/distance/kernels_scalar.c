@@ -18,7 +18,6 @@
 #define DK_ACCS 16
 #define DK_VEC float
 #define DK_LOAD(p) vdb_load_f32(p)
-#define DK_LOAD1(p) vdb_load_f32(p)
 #include "kernel_template.h"
 
 const VdbKernels vdb_kernels_scalar = {
