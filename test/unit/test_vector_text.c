@@ -48,7 +48,7 @@ check_number(const char *text)
 	if (expected_stop == text)
 		return;
 	CHECK(memcmp(&value, &expected, sizeof(float)) == 0 ||
-		  (isnan(value) && isnan(expected)),
+			  (isnan(value) && isnan(expected)),
 		  "\"%s\" is %.9g, not %.9g", text, value, expected);
 	CHECK((range_error != 0) == expected_range, "\"%s\"", text);
 }
