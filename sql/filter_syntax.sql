@@ -157,12 +157,3 @@ SELECT provolatile, proparallel, proleakproof, proisstrict, procost
 FROM pg_proc WHERE oid = 'vecdb_match(jsonb, vecdb_filter)'::regprocedure;
 SELECT oprcode, oprrest, oprjoin FROM pg_operator
 WHERE oid = '@~(jsonb, vecdb_filter)'::regoperator;
-
--- every object of this section has a comment
-SELECT count(*) AS commented, count(*) FILTER (WHERE d.description IS NULL) AS uncommented
-FROM pg_depend e LEFT JOIN pg_description d
-	ON d.classoid = e.classid AND d.objoid = e.objid AND d.objsubid = 0
-WHERE e.deptype = 'e' AND e.refclassid = 'pg_extension'::regclass
-	AND e.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'vecdb')
-	AND pg_describe_object(e.classid, e.objid, 0) ~ 'vecdb_(filter|match)'
-	AND pg_describe_object(e.classid, e.objid, 0) !~ '\[\]';
