@@ -3,44 +3,25 @@
  * float_text.c
  *	  Correctly rounded text to float4 conversion, faster than strtof().
  *
- * Accepts exactly what strtof() accepts in the C locale and returns exactly
- * what it returns.  Plain decimal numbers of up to 19 significant digits take
- * a short way; everything else (more digits, hexadecimal, inf, nan, subnormal
- * results, ...) is handed to strtof() itself.
- *
- * Why the short way is right.  The digits form an integer w < 10^19 and the
- * value is w * 10^e.  Three roundings to double happen: of w, of 10^e (a
- * table of correctly rounded constants) and of the product, each with a
- * relative error of at most 2^-53, so the double d is within 3.01 * 2^-53 of
- * the true value relatively, which is less than 4 units in its last place.  Rounding d to float4 gives the same float4 as rounding
- * the true value does unless a midpoint of two neighbouring float4 lies
- * between them.  The midpoints are the doubles whose low 29 bits are
- * 0x10000000, so it is enough to send every d whose low bits are within
- * MIDPOINT_MARGIN of that to strtof(): one number in 30 million at random.
- *
- * No PostgreSQL symbols: unit tests and fuzzers link this file alone.
+ * This is the way for numbers of any form: plain decimals of up to 19
+ * significant digits here, the rest (more digits, hexadecimal, inf, nan,
+ * subnormal results, ...) by strtof() itself.  float_text.h says why the result
+ * is exact.
  *
  *-------------------------------------------------------------------------
  */
 #include "c.h"
 
 #include <errno.h>
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "vector/float_text.h"
 
 #define MAX_DIGITS 19			/* 10^19 - 1 fits a uint64 */
-#define MAX_POWER 64
-#define MIDPOINT_MARGIN 8
 
-/* The low bits of a double's significand that a float4 does not have. */
-#define LOW_BITS UINT64CONST(0x1FFFFFFF)
-#define MIDPOINT UINT64CONST(0x10000000)
-
-/* 10^-MAX_POWER to 10^MAX_POWER */
-static const double power_of_ten[2 * MAX_POWER + 1] = {
+/* 10^-VDB_MAX_POWER to 10^VDB_MAX_POWER */
+const double vdb_power_of_ten[2 * VDB_MAX_POWER + 1] = {
 	1e-64, 1e-63, 1e-62, 1e-61, 1e-60, 1e-59, 1e-58, 1e-57, 1e-56,
 	1e-55, 1e-54, 1e-53, 1e-52, 1e-51, 1e-50, 1e-49, 1e-48, 1e-47,
 	1e-46, 1e-45, 1e-44, 1e-43, 1e-42, 1e-41, 1e-40, 1e-39, 1e-38,
@@ -73,39 +54,6 @@ is_digit(char c)
 }
 
 /*
- * The number of digits, 0 to 8, that the eight characters in word begin with;
- * character i is byte i from the low end.
- *
- * Adding 0x46 carries into the high bit of a byte above '9', subtracting 0x30
- * borrows into it for a byte below '0'.  A carry or borrow out of a byte
- * disturbs the bytes above it only, and that byte is marked itself, so the
- * lowest mark is right.
- */
-static inline int
-count_digits(uint64 word)
-{
-	uint64		marks = ((word + UINT64CONST(0x4646464646464646)) |
-						 (word - UINT64CONST(0x3030303030303030))) &
-		UINT64CONST(0x8080808080808080);
-
-	return marks == 0 ? 8 : __builtin_ctzll(marks) / 8;
-}
-
-/*
- * The value of the first n digits in word, n from 1 to 8.  They are moved to
- * the high end, behind zeros; then three steps join neighbours to pairs, fours
- * and eights.
- */
-static inline uint64
-join_digits(uint64 word, int n)
-{
-	word = (word - UINT64CONST(0x3030303030303030)) << (64 - 8 * n);
-	word = (word * 10 + (word >> 8)) & UINT64CONST(0x00FF00FF00FF00FF);
-	word = (word * 100 + (word >> 16)) & UINT64CONST(0x0000FFFF0000FFFF);
-	return (word * 10000 + (word >> 32)) & UINT64CONST(0xFFFFFFFF);
-}
-
-/*
  * Appends the digits at p to d->digits and returns the first character after
  * them.  The caller checks afterwards that not more than MAX_DIGITS counted.
  *
@@ -116,20 +64,14 @@ static inline const char *
 scan_digits(const char *p, const char *end, Decimal *d)
 {
 #ifndef WORDS_BIGENDIAN
-	static const uint32 powers[] = {
-		1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000
-	};
-
 	while (end - p >= 8)
 	{
 		uint64		word;
 		int			n;
 
 		memcpy(&word, p, sizeof(word));
-		n = count_digits(word);
-		if (n == 0)
-			return p;
-		d->digits = d->digits * powers[n] + join_digits(word, n);
+		n = vdb_count_digits(word);
+		d->digits = d->digits * vdb_shift_of(n) + vdb_join_digits(word, n);
 		p += n;
 		if (n < 8)
 			return p;
@@ -141,11 +83,12 @@ scan_digits(const char *p, const char *end, Decimal *d)
 }
 
 /*
- * Reads the exponent after the digits, if there is a complete one, and adds
- * it to d->power.  Returns the first character after it.
+ * Reads the exponent at p, which is an "e", if there is a complete one, and
+ * adds it to *power.  Returns the first character after it; that is p where
+ * the number ends before the "e".
  */
 static const char *
-scan_exponent(const char *p, const char *end, Decimal *d)
+scan_exponent(const char *p, const char *end, int *power)
 {
 	const char *q = p + 1;
 	bool		negative = false;
@@ -153,15 +96,31 @@ scan_exponent(const char *p, const char *end, Decimal *d)
 
 	if (q < end && (*q == '-' || *q == '+'))
 		negative = *q++ == '-';
-	if (q >= end || !is_digit(*q))
-		return p;				/* "1e" is the number 1 before an "e" */
-
-	for (; q < end && is_digit(*q); q++)
+	if (q >= end || *q < '0' || *q > '9')
+		return p;
+	for (; q < end && *q >= '0' && *q <= '9'; q++)
 		if (exponent < 10000)
 			exponent = exponent * 10 + (*q - '0');
 
-	d->power += negative ? -exponent : exponent;
+	*power += negative ? -exponent : exponent;
 	return q;
+}
+
+/*
+ * The rest of the short way for a number with an exponent: digits * 10^power
+ * and the "e" at p.  Returns the first character after the number, or NULL if
+ * this does not decide its value.
+ */
+const char *
+vdb_float_parse_exponent(const char *p, const char *end, uint64 digits,
+						 int power, bool negative, float *value)
+{
+	p = scan_exponent(p, end, &power);
+	if (power < -VDB_MAX_POWER || power > VDB_MAX_POWER ||
+		!vdb_round_to_float((double) digits * vdb_power_of_ten[power + VDB_MAX_POWER],
+							negative, value))
+		return NULL;
+	return p;
 }
 
 /*
@@ -212,80 +171,38 @@ scan_decimal(const char *p, const char *end, Decimal *d)
 	if (p < end)
 	{
 		if (*p == 'e' || *p == 'E')
-			p = scan_exponent(p, end, d);
+			p = scan_exponent(p, end, &d->power);
 		else if (*p == 'x' || *p == 'X')
 			return NULL;		/* hexadecimal */
 	}
 	return p;
 }
 
-static inline float
-with_sign(float magnitude, bool negative)
-{
-	uint32		bits;
-
-	memcpy(&bits, &magnitude, sizeof(bits));
-	bits |= (uint32) negative << 31;
-	memcpy(&magnitude, &bits, sizeof(bits));
-	return magnitude;
-}
-
 /*
- * Computes the value of d.  Returns false where the double precision result
- * does not decide the float4.
- */
-static inline bool
-decimal_to_float(const Decimal *d, float *value)
-{
-	double		result;
-	uint64		bits;
-
-	if (d->digits == 0)
-	{
-		*value = with_sign(0.0f, d->negative);
-		return true;
-	}
-	if (d->power < -MAX_POWER || d->power > MAX_POWER)
-		return false;
-
-	result = (double) d->digits * power_of_ten[d->power + MAX_POWER];
-
-	/* Outside the normal range the midpoints lie elsewhere. */
-	if (result < FLT_MIN * 1.0001 || result > FLT_MAX * 0.9999)
-		return false;
-
-	memcpy(&bits, &result, sizeof(bits));
-	if ((bits & LOW_BITS) - (MIDPOINT - MIDPOINT_MARGIN) <= 2 * MIDPOINT_MARGIN)
-		return false;
-
-	*value = with_sign((float) result, d->negative);
-	return true;
-}
-
-/*
- * Converts the number at p, which ends before the NUL byte or other
- * terminator at end.
- *
- * Returns the first character after the number, or p itself if there is no
- * number; sets *value, and *range_error if the value is beyond float4's range
- * (then *value is infinite; underflow to zero or a subnormal is no error).
- * *end must be readable and no character that can continue a number.
+ * Reads the number at p, whatever its form; the contract is that of
+ * vdb_float_parse().
  */
 const char *
-vdb_float_parse(const char *p, const char *end, float *value, int *range_error)
+vdb_float_parse_any(const char *p, const char *end, float *value,
+					bool *is_out_of_range)
 {
 	Decimal		d;
-	const char *after;
+	const char *after = scan_decimal(p, end, &d);
 	char	   *stop;
 
-	*range_error = 0;
-	after = scan_decimal(p, end, &d);
-	if (likely(after != NULL) && likely(decimal_to_float(&d, value)))
+	*is_out_of_range = false;
+	if (after != NULL && d.digits == 0)
+	{
+		*value = d.negative ? -0.0f : 0.0f;
+		return after;
+	}
+	if (after != NULL && d.power >= -VDB_MAX_POWER && d.power <= VDB_MAX_POWER &&
+		vdb_round_to_float((double) d.digits * vdb_power_of_ten[d.power + VDB_MAX_POWER],
+						   d.negative, value))
 		return after;
 
 	errno = 0;
 	*value = strtof(p, &stop);
-	if (errno == ERANGE && isinf(*value))
-		*range_error = 1;
+	*is_out_of_range = errno == ERANGE && isinf(*value);
 	return stop;
 }

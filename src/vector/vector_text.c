@@ -19,15 +19,6 @@
 #include "vector/float_text.h"
 #include "vector/vector_text.h"
 
-/*
- * The white space of PostgreSQL's scanner, independent of the locale.
- */
-bool
-vdb_text_is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 static inline const char *
 skip_space(const char *p)
 {
@@ -66,22 +57,20 @@ vdb_vector_text_parse(const char *text, const char *end, float *x, int max_dim)
 	for (;;)
 	{
 		const char *after;
-		int			range_error;
-		float		value;
+		float		value = 0;
+		bool		is_out_of_range;
 
 		if (dim == max_dim)
 			return text_fault(VDB_TEXT_TOO_LONG, dim, p, p);
 
 		p = skip_space(p);
-		after = vdb_float_parse(p, end, &value, &range_error);
+		after = vdb_float_parse(p, end, &value, &is_out_of_range);
 		if (after == p)
 			return text_fault(VDB_TEXT_SYNTAX, dim, p, p);
-		if (unlikely(range_error))
-			return text_fault(VDB_TEXT_RANGE, dim, p, after);
-		if (unlikely(isnan(value)))
-			return text_fault(VDB_TEXT_NAN, dim, p, after);
-		if (unlikely(isinf(value)))
-			return text_fault(VDB_TEXT_INFINITE, dim, p, after);
+		if (unlikely(!isfinite(value)))
+			return text_fault(is_out_of_range ? VDB_TEXT_RANGE :
+							  isnan(value) ? VDB_TEXT_NAN : VDB_TEXT_INFINITE,
+							  dim, p, after);
 		x[dim++] = value;
 
 		p = after;

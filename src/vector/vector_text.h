@@ -30,6 +30,11 @@ typedef struct VdbVectorText
 
 extern VdbVectorText vdb_vector_text_parse(const char *text, const char *end,
 										   float *x, int max_dim);
-extern bool vdb_text_is_space(char c);
+/* The white space of PostgreSQL's scanner, independent of the locale. */
+static inline bool
+vdb_text_is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 #endif							/* VDB_VECTOR_TEXT_H */

@@ -34,7 +34,7 @@ check_number(const char *text)
 	char	   *expected_stop;
 	float		expected;
 	float		value = 12345.0f;
-	int			range_error;
+	bool		range_error;
 	const char *stop;
 	bool		expected_range;
 
@@ -50,7 +50,7 @@ check_number(const char *text)
 	CHECK(memcmp(&value, &expected, sizeof(float)) == 0 ||
 			  (isnan(value) && isnan(expected)),
 		  "\"%s\" is %.9g, not %.9g", text, value, expected);
-	CHECK((range_error != 0) == expected_range, "\"%s\"", text);
+	CHECK(range_error == expected_range, "\"%s\"", text);
 }
 
 static void
