@@ -507,9 +507,10 @@ def main():
         try:
             run_round(random.Random('%d/%d' % (args.seed, number)),
                       args.documents, args.filters, score)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             score.check(False, 'round %d: %s' % (number, error))
-            break
+            print('%d passed, %d failed' % (score.passed, score.failed))
+            return 1
     pairs = args.rounds * args.documents * args.filters
     print('seed %d: %d of %d pairs match' % (args.seed, score.true, pairs))
     # if hardly anything matched or differed, the comparison would show nothing
