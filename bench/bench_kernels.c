@@ -24,7 +24,7 @@
 
 #define ROWS 100000
 #define DIM 768
-#define ROUNDS 9
+#define ROUNDS 40
 #define NKERNELS 4
 #define TARGET 0.60
 #define SIZE ((size_t) ROWS * DIM * sizeof(float))
