@@ -122,7 +122,7 @@ COMMENT ON OPERATOR || (vector, vector) IS 'concatenate';
 
 CREATE FUNCTION vector_distance_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'vdb_vector_distance_support'
-	LANGUAGE C STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION vector_distance_support(internal) IS 'planner support: cost of a distance by its dimensions and storage';
 
 CREATE FUNCTION l2_distance(vector, vector) RETURNS double precision
