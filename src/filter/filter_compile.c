@@ -185,8 +185,7 @@ compile_list(VdbFilterCompiler *cx, VdbFilterKind kind, VdbFilterName op,
 	{
 		vdb_filter_reject(cx->escontext, place, NULL,
 						  "\"%s\" takes a non-empty array of filters, not %s",
-						  vdb_filter_clip(op), vdb_filter_is_array(value) ?
-						  "an empty array" : vdb_filter_describe(value));
+						  vdb_filter_clip(op), vdb_filter_is_array(value) ? "an empty array" : vdb_filter_describe(value));
 		return NULL;
 	}
 	if (!vdb_filter_count(cx, place))

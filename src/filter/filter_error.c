@@ -23,7 +23,7 @@ static void append_place(StringInfo buf, const VdbFilterPlace *place);
  */
 bool
 vdb_filter_reject(Node *escontext, const VdbFilterPlace *place,
-				  const char *hint, const char *fmt,...)
+				  const char *hint, const char *fmt, ...)
 {
 	StringInfoData msg;
 

@@ -31,7 +31,7 @@ typedef struct VdbFilterCompiler
 
 /* filter_error.c */
 extern bool vdb_filter_reject(Node *escontext, const VdbFilterPlace *place,
-							  const char *hint, const char *fmt,...) pg_attribute_printf(4, 5);
+							  const char *hint, const char *fmt, ...) pg_attribute_printf(4, 5);
 extern const char *vdb_filter_clip(VdbFilterName name);
 extern const char *vdb_filter_describe(const JsonbValue *value);
 
