@@ -122,7 +122,7 @@ COMMENT ON OPERATOR || (vector, vector) IS 'concatenate';
 
 CREATE FUNCTION vector_distance_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME', 'vdb_vector_distance_support'
-	LANGUAGE C STRICT PARALLEL SAFE;
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION vector_distance_support(internal) IS 'planner support: cost of a distance by its dimensions and storage';
 
 CREATE FUNCTION l2_distance(vector, vector) RETURNS double precision
@@ -618,6 +618,22 @@ $$;
 COMMENT ON FUNCTION vecdb.find_collection(text, text) IS
 	'number, properties and table of a collection that the caller may use in the given way';
 
+-- Functions that call this have exception blocks, which PostgreSQL refuses in
+-- parallel workers: they are PARALLEL UNSAFE.  What they execute may still run
+-- in parallel.
+CREATE FUNCTION vecdb.raise_read_error(collection text, tab text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF to_regclass(tab) IS NULL THEN	-- dropped by another session just now
+		PERFORM vecdb.raise_unknown_collection(collection);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION vecdb.raise_read_error(text, text) IS
+	'error of reading a table that is gone, in terms of the collection';
+
 CREATE FUNCTION vecdb.create_data_schema() RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
@@ -758,7 +774,7 @@ COMMENT ON FUNCTION vecdb.drop_collection(text) IS
 	'drop a collection with all its points';
 
 CREATE FUNCTION vecdb.get_collection(name text) RETURNS vecdb.collection_info
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -766,7 +782,13 @@ DECLARE
 	n bigint;
 BEGIN
 	coll := vecdb.find_collection(name, 'SELECT');
-	EXECUTE 'SELECT count(*) FROM ' || coll.tab INTO n;
+	BEGIN
+		EXECUTE 'SELECT count(*) FROM ' || coll.tab INTO n;
+	EXCEPTION
+		WHEN undefined_table THEN
+			PERFORM vecdb.raise_read_error(name, coll.tab);
+			RAISE;
+	END;
 	RETURN (name, coll.dimension, coll.distance, n);
 END
 $$;
@@ -774,7 +796,7 @@ COMMENT ON FUNCTION vecdb.get_collection(text) IS
 	'one collection with its number of points';
 
 CREATE FUNCTION vecdb.list_collections() RETURNS SETOF vecdb.collection_info
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -787,7 +809,13 @@ BEGIN
 		WHERE has_table_privilege(vecdb.collection_table(c.id), 'SELECT')
 		ORDER BY c.name
 	LOOP
-		EXECUTE 'SELECT count(*) FROM vecdb_data.c_' || coll.id INTO n;
+		BEGIN
+			EXECUTE 'SELECT count(*) FROM vecdb_data.c_' || coll.id INTO n;
+		EXCEPTION
+			WHEN undefined_table THEN
+				CONTINUE WHEN vecdb.collection_table(coll.id) IS NULL;	-- dropped just now
+				RAISE;
+		END;
 		RETURN NEXT (coll.name, coll.dimension, coll.distance, n)::vecdb.collection_info;
 	END LOOP;
 END
@@ -897,7 +925,7 @@ CREATE FUNCTION vecdb.search(collection text, vector vector, top_k integer DEFAU
 	include_vector boolean DEFAULT false, "offset" integer DEFAULT 0,
 	score_threshold double precision DEFAULT NULL)
 	RETURNS SETOF vecdb.search_result
-	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -914,21 +942,27 @@ BEGIN
 		WHEN 'euclidean' THEN distance_operator := '<->'; score_of_d := 'd';
 	END CASE;
 
-	-- d is NaN for a zero vector under cosine.  NaN sorts last and the distance
-	-- grows, so both outer conditions only cut off the end.
-	RETURN QUERY EXECUTE
-		'SELECT id, ' || score_of_d || ', metadata, embedding FROM (SELECT id, '
-		|| 'embedding OPERATOR(@extschema@.' || distance_operator || ') $1 AS d, '
-		|| CASE WHEN include_metadata THEN 'metadata' ELSE 'NULL::jsonb AS metadata' END || ', '
-		|| CASE WHEN include_vector THEN 'embedding' ELSE 'NULL::@extschema@.vector AS embedding' END
-		|| ' FROM ' || coll.tab
-		|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
-			THEN ' WHERE metadata OPERATOR(@extschema@.@~) $2' ELSE '' END
-		|| ' ORDER BY d, id LIMIT $3 OFFSET $4) s WHERE d <> ''NaN'''
-		|| CASE WHEN score_threshold IS NULL THEN ''
-			WHEN coll.distance = 'euclidean' THEN ' AND d <= $5'
-			ELSE ' AND ' || score_of_d || ' >= $5' END
-		USING vector, filter, top_k, "offset", score_threshold;
+	BEGIN
+		-- d is NaN for a zero vector under cosine.  NaN sorts last and the distance
+		-- grows, so both outer conditions only cut off the end.
+		RETURN QUERY EXECUTE
+			'SELECT id, ' || score_of_d || ', metadata, embedding FROM (SELECT id, '
+			|| 'embedding OPERATOR(@extschema@.' || distance_operator || ') $1 AS d, '
+			|| CASE WHEN include_metadata THEN 'metadata' ELSE 'NULL::jsonb AS metadata' END || ', '
+			|| CASE WHEN include_vector THEN 'embedding' ELSE 'NULL::@extschema@.vector AS embedding' END
+			|| ' FROM ' || coll.tab
+			|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
+				THEN ' WHERE metadata OPERATOR(@extschema@.@~) $2' ELSE '' END
+			|| ' ORDER BY d, id LIMIT $3 OFFSET $4) s WHERE d <> ''NaN'''
+			|| CASE WHEN score_threshold IS NULL THEN ''
+				WHEN coll.distance = 'euclidean' THEN ' AND d <= $5'
+				ELSE ' AND ' || score_of_d || ' >= $5' END
+			USING vector, filter, top_k, "offset", score_threshold;
+	EXCEPTION
+		WHEN undefined_table THEN
+			PERFORM vecdb.raise_read_error(collection, coll.tab);
+			RAISE;
+	END;
 END
 $$;
 COMMENT ON FUNCTION vecdb.search(text, vector, integer, vecdb_filter, boolean, boolean, integer, double precision) IS
@@ -943,14 +977,20 @@ COMMENT ON FUNCTION vecdb.search_request(json) IS
 	'check the JSON body of a search and turn it into the arguments of vecdb.search()';
 
 CREATE FUNCTION vecdb.get_point(collection text, id text) RETURNS SETOF vecdb.point
-	LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	coll record;
 BEGIN
 	coll := vecdb.find_collection(collection, 'SELECT');
-	RETURN QUERY EXECUTE 'SELECT id, embedding, metadata FROM ' || coll.tab || ' WHERE id = $1' USING id;
+	BEGIN
+		RETURN QUERY EXECUTE 'SELECT id, embedding, metadata FROM ' || coll.tab || ' WHERE id = $1' USING id;
+	EXCEPTION
+		WHEN undefined_table THEN
+			PERFORM vecdb.raise_read_error(collection, coll.tab);
+			RAISE;
+	END;
 END
 $$;
 COMMENT ON FUNCTION vecdb.get_point(text, text) IS
@@ -988,7 +1028,7 @@ COMMENT ON FUNCTION vecdb.delete_points(text, text[]) IS
 	'delete the points with these ids; returns how many there were';
 
 CREATE FUNCTION vecdb.count(collection text, filter vecdb_filter) RETURNS bigint
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -996,10 +1036,16 @@ DECLARE
 	n bigint;
 BEGIN
 	coll := vecdb.find_collection(collection, 'SELECT');
-	EXECUTE 'SELECT count(*) FROM ' || coll.tab
-		|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
-			THEN ' WHERE metadata OPERATOR(@extschema@.@~) $1' ELSE '' END
-		INTO n USING filter;
+	BEGIN
+		EXECUTE 'SELECT count(*) FROM ' || coll.tab
+			|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
+				THEN ' WHERE metadata OPERATOR(@extschema@.@~) $1' ELSE '' END
+			INTO n USING filter;
+	EXCEPTION
+		WHEN undefined_table THEN
+			PERFORM vecdb.raise_read_error(collection, coll.tab);
+			RAISE;
+	END;
 	RETURN n;
 END
 $$;

@@ -65,9 +65,9 @@ read_##level(const float *data, size_t size) \
 	int_sink = acc[0][0]; \
 }
 
-DEFINE_READ(scalar,, 4)
+DEFINE_READ(scalar, , 4)
 #ifdef VDB_HAVE_NEON_KERNELS
-DEFINE_READ(neon,, 4)
+DEFINE_READ(neon, , 4)
 #endif
 #ifdef VDB_HAVE_X86_KERNELS
 DEFINE_READ(avx2, vdb_attribute_target("avx2"), 8)

@@ -168,7 +168,7 @@ reader_place(VdbJsonReader *r)
  * Raises an error about the value at the reader's place.
  */
 void
-vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt,...)
+vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt, ...)
 {
 	char	   *place = reader_place(r);
 	StringInfoData message;
@@ -189,9 +189,7 @@ vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt,...)
 	}
 	ereport(ERROR,
 			(errcode(sqlstate),
-			 place[0] != '\0'
-			 ? errmsg("%s: %s", place, message.data)
-			 : errmsg("request body %s", message.data),
+			 place[0] != '\0' ? errmsg("%s: %s", place, message.data) : errmsg("request body %s", message.data),
 			 errhint("%s", r->example)));
 	pg_unreachable();
 }

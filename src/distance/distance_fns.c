@@ -16,7 +16,7 @@
 #include "distance_args.h"
 #include "utils/float.h"
 
-typedef double (*DistanceValue) (int dim, const float *a, const float *b);
+typedef double (*DistanceValue)(int dim, const float *a, const float *b);
 
 /*
  * value bounded to [-1, 1]; NaN stays NaN.

@@ -75,7 +75,7 @@ typedef int32 DK_IVEC __attribute__((vector_size(DK_LANES * 4), aligned(4), may_
  * the others.  0 < rem < DK_LANES <= n.
  */
 DK_INLINE DK_VEC
-DK_NAME(load_rest) (const DK_ELEM *p, Size n, Size rem)
+DK_NAME(load_rest)(const DK_ELEM *p, Size n, Size rem)
 {
 	DK_VEC		last = DK_LOAD(p + n - DK_LANES);
 
@@ -87,7 +87,7 @@ DK_NAME(load_rest) (const DK_ELEM *p, Size n, Size rem)
  * The sum of the lanes of v, by halves.
  */
 DK_INLINE float
-DK_NAME(sum_lanes) (DK_VEC v)
+DK_NAME(sum_lanes)(DK_VEC v)
 {
 	VdbFloat4	q;
 
@@ -190,7 +190,7 @@ DK_NAME(sum_lanes) (DK_VEC v)
 
 /* Squared Euclidean distance */
 DK_TARGET static float
-DK_NAME(l2sq) (int dim, const DK_ELEM *a, const DK_ELEM *b)
+DK_NAME(l2sq)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 {
 	DK_VEC		acc[DK_ACCS] = {0};
 
@@ -207,7 +207,7 @@ DK_NAME(l2sq) (int dim, const DK_ELEM *a, const DK_ELEM *b)
 
 /* Inner product */
 DK_TARGET static float
-DK_NAME(ip) (int dim, const DK_ELEM *a, const DK_ELEM *b)
+DK_NAME(ip)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 {
 	DK_VEC		acc[DK_ACCS] = {0};
 
@@ -220,7 +220,7 @@ DK_NAME(ip) (int dim, const DK_ELEM *a, const DK_ELEM *b)
 
 /* Taxicab distance */
 DK_TARGET static float
-DK_NAME(l1) (int dim, const DK_ELEM *a, const DK_ELEM *b)
+DK_NAME(l1)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 {
 	DK_VEC		acc[DK_ACCS] = {0};
 
@@ -240,14 +240,14 @@ DK_NAME(l1) (int dim, const DK_ELEM *a, const DK_ELEM *b)
  * are scalars, because compilers vectorise 16 accumulators and not 48.
  */
 DK_TARGET static VdbCosineSums
-DK_NAME(cosine) (int dim, const DK_ELEM *a, const DK_ELEM *b)
+DK_NAME(cosine)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 {
 	VdbCosineSums sums;
 
 #if DK_LANES == 1
-	sums.dot = DK_NAME(ip) (dim, a, b);
-	sums.norm_a = DK_NAME(ip) (dim, a, a);
-	sums.norm_b = DK_NAME(ip) (dim, b, b);
+	sums.dot = DK_NAME(ip)(dim, a, b);
+	sums.norm_a = DK_NAME(ip)(dim, a, a);
+	sums.norm_b = DK_NAME(ip)(dim, b, b);
 #else
 	DK_VEC		dot[DK_ACCS] = {0};
 	DK_VEC		norm_a[DK_ACCS] = {0};

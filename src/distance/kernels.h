@@ -25,8 +25,8 @@ typedef struct VdbCosineSums
 	float		norm_b;			/* sum of b[i]^2 */
 } VdbCosineSums;
 
-typedef float (*VdbDistanceKernel) (int dim, const float *a, const float *b);
-typedef VdbCosineSums (*VdbCosineKernel) (int dim, const float *a, const float *b);
+typedef float (*VdbDistanceKernel)(int dim, const float *a, const float *b);
+typedef VdbCosineSums (*VdbCosineKernel)(int dim, const float *a, const float *b);
 
 /* The kernels of one SIMD level.  dim >= 0; sums are 0 when it is 0. */
 typedef struct VdbKernels
