@@ -101,12 +101,12 @@ vdb_round_to_float(double d, bool negative, float *value)
 	{
 		double		d;
 		uint64		bits;
-	}			wide;
+	} wide;
 	union
 	{
 		float		f;
 		uint32		bits;
-	}			narrow;
+	} narrow;
 
 	wide.d = d;
 	if (unlikely(wide.bits - least > most - least) ||
@@ -164,7 +164,7 @@ vdb_float_parse_short(const char *p, const char *end, float *value)
 		return vdb_float_parse_exponent(p, end, digits, power, negative, value);
 	if (p == fraction || (int64) digits < 0 ||
 		!vdb_round_to_float((double) (int64) digits *
-							vdb_power_of_ten[power + VDB_MAX_POWER],
+								vdb_power_of_ten[power + VDB_MAX_POWER],
 							negative, value))
 		return NULL;
 	return p;

@@ -68,8 +68,9 @@ vdb_vector_text_parse(const char *text, const char *end, float *x, int max_dim)
 		if (after == p)
 			return text_fault(VDB_TEXT_SYNTAX, dim, p, p);
 		if (unlikely(!isfinite(value)))
-			return text_fault(is_out_of_range ? VDB_TEXT_RANGE :
-							  isnan(value) ? VDB_TEXT_NAN : VDB_TEXT_INFINITE,
+			return text_fault(is_out_of_range  ? VDB_TEXT_RANGE :
+								  isnan(value) ? VDB_TEXT_NAN :
+												 VDB_TEXT_INFINITE,
 							  dim, p, after);
 		x[dim++] = value;
 
