@@ -35,6 +35,11 @@
  */
 #define vdb_palloc_array(type, n) ((type *) palloc(sizeof(type) * (Size) (n)))
 
+/* 18: pg_noreturn, written before the declaration, replaced an older macro */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /*
  * Parsing JSON with semantic actions.
  *

@@ -39,10 +39,10 @@ extern void vdb_json_close(VdbJsonReader *r);
 extern bool vdb_json_next_field(VdbJsonReader *r, bool *started);
 extern bool vdb_json_next_element(VdbJsonReader *r, bool *started);
 extern void vdb_json_mark_field(VdbJsonReader *r, uint32 *seen, int field);
-extern void vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt, ...) pg_attribute_printf(3, 4) pg_attribute_noreturn();
-extern void vdb_json_rethrow(VdbJsonReader *r) pg_attribute_noreturn();
-extern void vdb_json_unknown_field(VdbJsonReader *r) pg_attribute_noreturn();
-extern void vdb_json_missing_field(VdbJsonReader *r, const char *field) pg_attribute_noreturn();
+pg_noreturn extern void vdb_json_error(VdbJsonReader *r, int sqlstate, const char *fmt, ...) pg_attribute_printf(3, 4);
+pg_noreturn extern void vdb_json_rethrow(VdbJsonReader *r);
+pg_noreturn extern void vdb_json_unknown_field(VdbJsonReader *r);
+pg_noreturn extern void vdb_json_missing_field(VdbJsonReader *r, const char *field);
 
 /* json_value.c */
 extern char *vdb_json_read_string(VdbJsonReader *r);
