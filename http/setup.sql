@@ -105,7 +105,6 @@ BEGIN
 	LOOP
 		EXECUTE format('DROP FUNCTION %s', f.signature);
 	END LOOP;
-	DROP TYPE IF EXISTS vecdb_api.collection, vecdb_api.point, vecdb_api.hit;
 END $$;
 
 --

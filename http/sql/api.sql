@@ -2,21 +2,16 @@
 --
 -- Included by setup.sql, inside its transaction.  Each is its namesake of schema
 -- vecdb with the same arguments, run with the caller's rights, whose errors get
--- HTTP's codes.  Composite types, since PL/pgSQL knows no result column with the
--- name of an argument.
-
-CREATE TYPE vecdb_api.collection AS (name text, dimension integer, distance text, count bigint);
-CREATE TYPE vecdb_api.point AS (id text, vector :vdb_types.vector, metadata jsonb);
-CREATE TYPE vecdb_api.hit AS (id text, score double precision, metadata jsonb, vector :vdb_types.vector);
+-- HTTP's codes.
 
 CREATE FUNCTION vecdb_api.create_collection(name text, dimension integer, distance text DEFAULT 'cosine')
-RETURNS SETOF vecdb_api.collection LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS vecdb.collection_info LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m text;
 	d text;
 	h text;
 BEGIN
-	RETURN QUERY SELECT * FROM vecdb.create_collection(name, dimension, distance);
+	RETURN vecdb.create_collection(name, dimension, distance);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, name);
@@ -38,7 +33,7 @@ END $$;
 COMMENT ON FUNCTION vecdb_api.drop_collection IS 'Drop a collection and its points';
 
 CREATE FUNCTION vecdb_api.list_collections()
-RETURNS SETOF vecdb_api.collection LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS SETOF vecdb.collection_info LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m text;
 	d text;
@@ -52,13 +47,13 @@ END $$;
 COMMENT ON FUNCTION vecdb_api.list_collections IS 'Collections that the caller may read';
 
 CREATE FUNCTION vecdb_api.get_collection(name text)
-RETURNS SETOF vecdb_api.collection LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS vecdb.collection_info LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m text;
 	d text;
 	h text;
 BEGIN
-	RETURN QUERY SELECT * FROM vecdb.get_collection(name);
+	RETURN vecdb.get_collection(name);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, name);
@@ -82,7 +77,7 @@ COMMENT ON FUNCTION vecdb_api.upsert IS 'Insert points or replace those with the
 CREATE FUNCTION vecdb_api.search(collection text, vector :vdb_types.vector, top_k integer DEFAULT 10,
 	filter :vdb_types.vecdb_filter DEFAULT '{}', include_metadata boolean DEFAULT true,
 	include_vector boolean DEFAULT false, "offset" integer DEFAULT 0, score_threshold double precision DEFAULT NULL)
-RETURNS SETOF vecdb_api.hit LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS SETOF vecdb.search_result LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m text;
 	d text;
@@ -97,7 +92,7 @@ END $$;
 COMMENT ON FUNCTION vecdb_api.search IS 'Nearest points, best first';
 
 CREATE FUNCTION vecdb_api.get_point(collection text, id text)
-RETURNS SETOF vecdb_api.point LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+RETURNS SETOF vecdb.point LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m text;
 	d text;

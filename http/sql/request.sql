@@ -9,16 +9,7 @@
 -- The table of a collection, NULL if there is none.
 CREATE FUNCTION vecdb_auth.table_of(collection text)
 RETURNS regclass LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT to_regclass('vecdb_data.c_' || c.id) FROM vecdb.collections c WHERE c.name = $1
-$$;
-
--- May the caller know of this collection?  (NULL, or no such collection: yes,
--- there is nothing to hide.)
-CREATE FUNCTION vecdb_auth.is_visible(collection text)
-RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(bool_and(has_table_privilege(t, 'SELECT')), true)
-	FROM (SELECT vecdb_auth.table_of(collection) AS t) AS c
-	WHERE t IS NOT NULL
+	SELECT vecdb.collection_table(c.id) FROM vecdb.collections c WHERE c.name = $1
 $$;
 
 -- End the request with the HTTP status that belongs to an SQLSTATE.  PostgREST
@@ -34,20 +25,15 @@ DECLARE
 	status integer;
 	headers json := '{}';
 BEGIN
-	IF code = '42501' THEN
-		IF NOT vecdb_auth.is_visible(collection) THEN
-			code := '42P01';
-			message := format('collection "%s" does not exist', collection);
-			hint := '';
-		ELSIF collection IS NOT NULL AND message LIKE '%row-level security%' THEN
-			message := format('new row violates row-level security policy for collection "%s"', collection);
-		ELSIF collection IS NOT NULL THEN
-			message := format('permission denied for collection "%s"', collection);
-		END IF;
+	IF code = '42501' AND message ~ '^permission denied for (table|relation|schema|sequence) ' THEN
+		message := format('permission denied for collection "%s"', collection);
 		detail := '';
-	ELSIF code = '42P01' AND message NOT LIKE 'collection "%' THEN
-		-- the table went away while the request ran
-		message := format('collection "%s" does not exist', collection);
+	ELSIF code = '42P01' THEN
+		-- perhaps the table went away while the request ran
+		IF message NOT LIKE 'collection%' THEN
+			message := format('collection "%s" does not exist', collection);
+		END IF;
+		hint := 'The list of collections has those that you may use.';
 	ELSIF code LIKE '23%' THEN
 		message := regexp_replace(message, '(relation|table) "c_[0-9]+"', format('collection "%s"', collection));
 		detail := '';

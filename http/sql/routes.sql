@@ -29,7 +29,7 @@ END $$;
 
 -- Error unless a small request body is an object with all the required fields,
 -- perhaps the optional ones, none twice and no other.
-CREATE FUNCTION vecdb_auth.check_fields(body json, required text[], optional text[])
+CREATE FUNCTION vecdb_auth.check_fields(body json, required text[], optional text[], example text)
 RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	seen text[] := '{}';
@@ -37,20 +37,19 @@ DECLARE
 BEGIN
 	IF json_typeof(body) <> 'object' THEN
 		RAISE invalid_parameter_value USING
-			MESSAGE = format('request body: expected an object, not %s', json_typeof(body));
+			MESSAGE = 'request body must be a JSON object', HINT = example;
 	END IF;
 	FOR k IN SELECT json_object_keys(body) LOOP
 		IF k = ANY (seen) THEN
-			RAISE invalid_parameter_value USING MESSAGE = format('field "%s" is given twice', k);
+			RAISE invalid_parameter_value USING MESSAGE = format('%s: field is given twice', k), HINT = example;
 		ELSIF k <> ALL (required || optional) THEN
-			RAISE invalid_parameter_value USING MESSAGE = format('unknown field "%s"', k),
-				HINT = format('Fields of this request: %s.', array_to_string(required || optional, ', '));
+			RAISE invalid_parameter_value USING MESSAGE = format('%s: unknown field', k), HINT = example;
 		END IF;
 		seen := seen || k;
 	END LOOP;
 	FOREACH k IN ARRAY required LOOP
 		IF k <> ALL (seen) THEN
-			RAISE invalid_parameter_value USING MESSAGE = format('field "%s" is missing', k);
+			RAISE invalid_parameter_value USING MESSAGE = format('%s: field is missing', k), HINT = example;
 		END IF;
 	END LOOP;
 END $$;
@@ -61,17 +60,18 @@ RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF json_typeof(body -> field) <> 'string' THEN
 		RAISE invalid_parameter_value USING
-			MESSAGE = format('field "%s": expected a string, not %s', field, json_typeof(body -> field));
+			MESSAGE = format('%s: must be a string', field);
 	END IF;
 	RETURN body ->> field;
 END $$;
 
--- The filter of a request that has one, else the one that lets all pass.  A
+-- The filter of a request that has one, else (null as well) the one that lets
+-- all pass.  A
 -- function for the sake of its result type: no body here names its schema.
 CREATE FUNCTION vecdb_auth.to_filter(body json)
 RETURNS :vdb_types.vecdb_filter LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN coalesce(body::text, '{}');
+	RETURN CASE WHEN json_typeof(body) = 'object' THEN body::text ELSE '{}' END;
 END $$;
 
 CREATE FUNCTION vecdb_http.healthz()
@@ -87,18 +87,19 @@ DECLARE
 	d text;
 	h text;
 	collection text;
-	made vecdb_api.collection;
+	made vecdb.collection_info;
 BEGIN
-	PERFORM vecdb_auth.check_fields($1, '{name,dimension}', '{distance}');
+	PERFORM vecdb_auth.check_fields($1, '{name,dimension}', '{distance}',
+		'A new collection is {"name": "...", "dimension": 3, "distance": "cosine"}; distance may be left out.');
 	collection := vecdb_auth.text_field($1, 'name');
 	IF json_typeof($1 -> 'dimension') <> 'number' OR $1 ->> 'dimension' !~ '^-?[0-9]+$' THEN
-		RAISE invalid_parameter_value USING MESSAGE = 'field "dimension": expected an integer';
+		RAISE invalid_parameter_value USING MESSAGE = 'dimension: must be a whole number from 1 to 16000';
 	END IF;
-	IF $1 -> 'distance' IS NULL THEN
-		SELECT * INTO STRICT made FROM vecdb.create_collection(collection, ($1 ->> 'dimension')::integer);
+	IF $1 ->> 'distance' IS NULL THEN
+		made := vecdb.create_collection(collection, ($1 ->> 'dimension')::integer);
 	ELSE
-		SELECT * INTO STRICT made FROM vecdb.create_collection(collection, ($1 ->> 'dimension')::integer,
-															   vecdb_auth.text_field($1, 'distance'));
+		made := vecdb.create_collection(collection, ($1 ->> 'dimension')::integer,
+										vecdb_auth.text_field($1, 'distance'));
 	END IF;
 	PERFORM set_config('response.status', '201', true);
 	RETURN row_to_json(r) FROM (SELECT 'created' AS status, made AS collection) AS r;
@@ -132,7 +133,7 @@ DECLARE
 	collection text;
 BEGIN
 	collection := vecdb_auth.header('x-vecdb-collection');
-	RETURN (SELECT row_to_json(c) FROM vecdb.get_collection(collection) AS c);
+	RETURN row_to_json(vecdb.get_collection(collection));
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);
@@ -165,8 +166,12 @@ DECLARE
 	collection text;
 BEGIN
 	collection := vecdb_auth.header('x-vecdb-collection');
-	RETURN row_to_json(r)
-	FROM (SELECT 'ok' AS status, vecdb.upsert(collection, vecdb.upsert_request($1)) AS upserted) AS r;
+	-- In SQL a bare list of points will do, too.
+	IF json_typeof($1) <> 'object' THEN
+		RAISE invalid_parameter_value USING
+			MESSAGE = 'request body must be a JSON object', HINT = 'An upsert is {"points": [...]}.';
+	END IF;
+	RETURN row_to_json(r) FROM (SELECT 'ok' AS status, vecdb.upsert(collection, $1) AS upserted) AS r;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);
@@ -233,19 +238,17 @@ DECLARE
 	d text;
 	h text;
 	collection text;
-	bad record;
+	bad bigint;
 BEGIN
 	collection := vecdb_auth.header('x-vecdb-collection');
-	PERFORM vecdb_auth.check_fields($1, '{ids}', '{}');
+	PERFORM vecdb_auth.check_fields($1, '{ids}', '{}', 'A deletion is {"ids": ["...", "..."]}.');
 	IF json_typeof($1 -> 'ids') <> 'array' THEN
-		RAISE invalid_parameter_value USING
-			MESSAGE = format('field "ids": expected an array, not %s', json_typeof($1 -> 'ids'));
+		RAISE invalid_parameter_value USING MESSAGE = 'ids: must be a JSON array';
 	END IF;
-	SELECT n - 1 AS n, json_typeof(e) AS type INTO bad FROM json_array_elements($1 -> 'ids') WITH ORDINALITY AS t (e, n)
-	WHERE json_typeof(e) <> 'string' ORDER BY n LIMIT 1;
+	SELECT t.n - 1 INTO bad FROM json_array_elements($1 -> 'ids') WITH ORDINALITY AS t (e, n)
+	WHERE json_typeof(t.e) <> 'string' ORDER BY t.n LIMIT 1;
 	IF FOUND THEN
-		RAISE invalid_parameter_value USING
-			MESSAGE = format('ids[%s]: expected a string, not %s', bad.n, bad.type);
+		RAISE invalid_parameter_value USING MESSAGE = format('ids[%s]: must be a string', bad);
 	END IF;
 	RETURN row_to_json(r)
 	FROM (SELECT 'ok' AS status, vecdb.delete_points(collection, ARRAY(
@@ -265,7 +268,10 @@ DECLARE
 	collection text;
 BEGIN
 	collection := vecdb_auth.header('x-vecdb-collection');
-	PERFORM vecdb_auth.check_fields($1, '{}', '{filter}');
+	PERFORM vecdb_auth.check_fields($1, '{}', '{filter}', 'A count is {} or {"filter": {...}}.');
+	IF json_typeof($1 -> 'filter') NOT IN ('object', 'null') THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'filter: must be a JSON object';
+	END IF;
 	RETURN row_to_json(r)
 	FROM (SELECT vecdb.count(collection, vecdb_auth.to_filter($1 -> 'filter')) AS count) AS r;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
