@@ -261,15 +261,23 @@ db_uri() {
 	[ -z "${opt[db_sslmode]}" ] || printf ' sslmode=%s' "${opt[db_sslmode]}"
 }
 
-# render NAME: DIR/NAME from the template NAME.in.
+# render NAME: DIR/NAME from the template NAME.in.  Sections may nest; dropped
+# is the depth of the outermost one that is left out, 0 if none is.
 render() {
-	local line word keep=1
+	local line word depth=0 dropped=0
 	while IFS= read -r line || [ -n "$line" ]; do
 		case $line in
-			'#@if '*) word=${line#'#@if '}; keep=${flags[$word]:-} ;;
-			'#@end') keep=1 ;;
+			'#@if '*)
+				word=${line#'#@if '}
+				depth=$((depth + 1))
+				[ $dropped -ne 0 ] || [ -n "${flags[$word]:-}" ] || dropped=$depth
+				;;
+			'#@end')
+				[ $dropped -ne $depth ] || dropped=0
+				depth=$((depth - 1))
+				;;
 			*)
-				[ -n "$keep" ] || continue
+				[ $dropped -eq 0 ] || continue
 				for word in "${!words[@]}"; do line=${line//"@$word@"/"${words[$word]}"}; done
 				printf '%s\n' "$line"
 				;;
