@@ -20,8 +20,7 @@
 \pset tuples_only on
 SET client_min_messages = warning;
 
-SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vecdb') AS vdb_missing,
-	   pg_catalog.to_regclass('vecdb_auth.roles') IS NOT NULL AS vdb_again \gset
+SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vecdb') AS vdb_missing \gset
 \if :vdb_missing
 	\warn 'The extension vecdb is not installed in this database: run CREATE EXTENSION vecdb first.'
 	-- an error, so that psql ends with a failure
@@ -30,6 +29,24 @@ SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vecdb') 
 
 BEGIN;
 SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- A schema that exists must be a superuser's or that of whoever runs this: its
+-- owner could replace what we put into it, and requests run with others' rights.
+DO $$
+DECLARE
+	s record;
+BEGIN
+	FOR s IN SELECT nspname, rolname FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+			 WHERE nspname IN ('vecdb_auth', 'vecdb_api', 'vecdb_http')
+			   AND rolname <> current_user AND NOT rolsuper
+	LOOP
+		RAISE insufficient_privilege USING
+			MESSAGE = format('schema "%s" belongs to role "%s"', s.nspname, s.rolname),
+			HINT = 'Drop it, or run this script as that role.';
+	END LOOP;
+END $$;
+
+SELECT to_regclass('vecdb_auth.roles') IS NOT NULL AS vdb_again \gset
 
 -- Names: those given, else those of an earlier run, else the defaults.
 \set vdb_names '(VALUES (NULL::text, NULL::name)) AS r (level, role)'
@@ -67,23 +84,8 @@ FROM :vdb_names \gset
 \endif
 
 --
--- Schemas.  One that exists must be ours: its owner could replace what we put
--- into it, and these functions run with other people's rights.
+-- Schemas
 --
-
-DO $$
-DECLARE
-	s record;
-BEGIN
-	FOR s IN SELECT nspname, nspowner FROM pg_namespace
-			 WHERE nspname IN ('vecdb_auth', 'vecdb_api', 'vecdb_http')
-			   AND NOT pg_has_role(nspowner, 'USAGE')
-	LOOP
-		RAISE insufficient_privilege USING
-			MESSAGE = format('schema "%s" belongs to role "%s"', s.nspname, pg_get_userbyid(s.nspowner)),
-			HINT = 'Drop it, or run this script as its owner.';
-	END LOOP;
-END $$;
 
 CREATE SCHEMA IF NOT EXISTS vecdb_auth;
 CREATE SCHEMA IF NOT EXISTS vecdb_api;
@@ -165,6 +167,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA vecdb_auth, vecdb_api, vecdb_http FROM PUB
 -- over HTTP may drop them all, whoever made them.
 SELECT format('CREATE SCHEMA vecdb_data AUTHORIZATION %I', :'admin')
 WHERE to_regnamespace('vecdb_data') IS NULL \gexec
+SELECT format('ALTER SCHEMA vecdb_data OWNER TO %I', :'admin')
+WHERE 'vecdb_data'::regnamespace IN (SELECT oid FROM pg_namespace WHERE nspowner = quote_ident(current_user)::regrole) \gexec
 
 SELECT format('GRANT USAGE ON SCHEMA %s TO %I', :'vdb_types', r)
 FROM unnest(ARRAY[:'reader', :'writer', :'admin']) AS r
