@@ -31,7 +31,7 @@ has() {
 
 has_ca_certificates() {
 	[ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ||
-		[ -n "${SSL_CERT_FILE:-}" ]
+		[ -s "${SSL_CERT_FILE:-}" ]
 }
 
 # Sets PYTHON.  The system's comes first: one below somebody's home directory
