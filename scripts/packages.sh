@@ -127,6 +127,7 @@ needs_of_test() {
 	need has prove -- "TAP tests" perl
 	need perl -MIPC::Run -e 1 -- "TAP tests" libipc-run-perl
 	need find_python -- "HTTP tests and the filter's check" python3 python3-venv
+	need has pgrep -- "HTTP tests" procps
 	need has node -- "the test of the JavaScript client" nodejs
 	need has npm -- "to fetch the JavaScript client" npm
 	need has_ca_certificates -- "to fetch test packages safely" ca-certificates

@@ -101,7 +101,7 @@ update_tree() {
 		cd "$1.new"
 		find . -type f | LC_ALL=C sort > "$1.list"
 		# Files that are no longer in the sources: begin anew.
-		if [ -f "$1/.sources" ] && [ -n "$(LC_ALL=C comm -13 "$1.list" "$1/.sources")" ]; then
+		if [ -f "$1.sources" ] && [ -n "$(LC_ALL=C comm -13 "$1.list" "$1.sources")" ]; then
 			rm -rf "$1"
 			mkdir "$1"
 		fi
@@ -111,7 +111,7 @@ update_tree() {
 				cp "$file" "$1/$file"
 			fi
 		done < "$1.list"
-		mv "$1.list" "$1/.sources"
+		mv "$1.list" "$1.sources"
 		rm -rf "$1.new"' update_tree "$dir"
 }
 
@@ -125,7 +125,7 @@ build_into() {
 	local dir=$1 stamp
 
 	stamp="$(installation_stamp) $PGBIN"
-	if [ -e "$dir/.built-with" ] && ! stamp_is "$dir/.built-with" "$stamp"; then
+	if [ -e "$dir.built-with" ] && ! stamp_is "$dir.built-with" "$stamp"; then
 		"$OWNER" make -s -C "$dir" PG_CONFIG="$PGBIN/pg_config" clean > /dev/null
 	fi
 	if ! "$OWNER" make -C "$dir" -j2 PG_CONFIG="$PGBIN/pg_config" all > "$dir.log" 2>&1 ||
@@ -133,7 +133,7 @@ build_into() {
 		show_log "$dir.log" 40
 		return 1
 	fi
-	printf '%s\n' "$stamp" | "$OWNER" tee "$dir/.built-with" > /dev/null
+	printf '%s\n' "$stamp" | "$OWNER" tee "$dir.built-with" > /dev/null
 }
 
 # --- cluster --------------------------------------------------------------

@@ -68,14 +68,19 @@ count_lines() {
 
 # --- running --------------------------------------------------------------
 
-# in_tree [NAME=VALUE...] COMMAND...: run in the copy of the sources.
+# in_tree [NAME=VALUE...] COMMAND...: run in the copy of the sources, as the
+# user of the servers unless RUN_AS says otherwise.
 in_tree() {
 	local limit=()
 
 	# At a terminal the user is the limit, and ^C must reach every process.
 	[ -t 0 ] || limit=(timeout --kill-after=20 "$SUITE_TIMEOUT")
-	as_server "${limit[@]}" env -C "$TREE" CI="${CI:-}" TMPDIR="$SCRATCH" \
+	"${RUN_AS:-as_server}" "${limit[@]}" env -C "$TREE" CI="${CI:-}" TMPDIR="$SCRATCH" \
 		PG_CONFIG="$PGBIN/pg_config" PGBIN="$PGBIN" PYTHONDONTWRITEBYTECODE=1 "$@" < /dev/null
+}
+
+as_caller() {
+	(cd / && exec "$@" 9>&-)
 }
 
 # logged FILE COMMAND...: run it, show its output and keep it in FILE; sets
@@ -240,14 +245,16 @@ suite_tap() {
 	count_lines tap "$STATUS" "$OUT/tap"
 }
 
+# As root it runs as root, since http/serve does then, too; PostgreSQL and
+# whatever serve starts run as the user of the servers all the same.
 suite_http() {
-	local files=("${@/#/test/http/}") junit=$TEST/build/http.xml passed failed skipped
+	local RUN_AS=as_caller files=("${@/#/test/http/}") junit=$TEST/build/http.xml passed failed skipped
 
 	get_postgrest
 	prepare_python
 	prepare_node
 	[ $# -gt 0 ] || files=(test/http)
-	as_server rm -f "$junit"
+	rm -f "$junit"
 	logged "$OUT/http" in_tree POSTGREST="$POSTGREST" "$TEST/venv/bin/python" -m pytest \
 		-p no:cacheprovider -rs --tb=short --junitxml="$junit" "${files[@]}"
 	if ! read -r passed failed skipped < <("$PYTHON" "$VECDB_DIR/test/count_junit.py" "$junit"); then
