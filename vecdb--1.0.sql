@@ -452,12 +452,13 @@ COMMENT ON FUNCTION vecdb_filter(json) IS 'convert json to vecdb_filter';
 CREATE CAST (text AS vecdb_filter) WITH INOUT AS ASSIGNMENT;
 COMMENT ON CAST (text AS vecdb_filter) IS 'parse and check a filter';
 
+-- implicit: clients send a parameter that is JSON as jsonb or json
 CREATE CAST (jsonb AS vecdb_filter)
-	WITH FUNCTION vecdb_filter(jsonb) AS ASSIGNMENT;
+	WITH FUNCTION vecdb_filter(jsonb) AS IMPLICIT;
 COMMENT ON CAST (jsonb AS vecdb_filter) IS 'check a filter';
 
 CREATE CAST (json AS vecdb_filter)
-	WITH FUNCTION vecdb_filter(json) AS ASSIGNMENT;
+	WITH FUNCTION vecdb_filter(json) AS IMPLICIT;
 COMMENT ON CAST (json AS vecdb_filter) IS 'parse and check a filter';
 
 CREATE CAST (vecdb_filter AS jsonb) WITHOUT FUNCTION AS ASSIGNMENT;

@@ -55,6 +55,9 @@ SELECT id FROM vecdb.search('papers', '[1,0.1,0]', "offset" => 10);
 SELECT id, round(score::numeric, 5) FROM vecdb.search('papers', '[1,1,0]', score_threshold => 0.7);
 SELECT id FROM vecdb.search('papers', '[1,1,0]', filter => NULL, top_k => 1);
 SELECT id FROM vecdb.search('papers', '[1,1,0]', filter => '{"tags":{"$contains":"y"}}');
+-- clients may send the filter as jsonb or json
+SELECT id FROM vecdb.search('papers', '[1,1,0]', filter => '{"year":2017}'::jsonb);
+SELECT vecdb.count('papers', '{"year":2017}'::json);
 -- equal scores are ordered by id
 SELECT vecdb.upsert('papers', '[{"id":"t3","vector":[0,0,2]},{"id":"t1","vector":[0,0,3]},{"id":"t2","vector":[0,0,4]}]');
 SELECT id, score FROM vecdb.search('papers', '[0,0,5]', 3);
