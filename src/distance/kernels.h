@@ -38,7 +38,7 @@ typedef struct VdbKernels
 	VdbCosineKernel cosine;		/* the sums, not yet divided */
 } VdbKernels;
 
-/* Order: a later level is never slower where the CPU has both */
+/* Order of preference: auto takes the last that the CPU has */
 typedef enum VdbSimdLevel
 {
 	VDB_SIMD_AUTO,				/* the best that the CPU has */
