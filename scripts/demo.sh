@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 #
-# demo.sh: the demonstration: demo, stop, status, psql, remove.
+# demo.sh: the demonstration: demo, stop, status, psql, env, remove.
 #
 # Who may log in (pg_hba.conf): the user who started the demo and the user of
 # the servers through the Unix socket, known by the kernel (peer) and mapped
@@ -360,6 +360,12 @@ cmd_psql() {
 	demo_client || die "there is no demo to connect to" "Start it: ./vecdb demo"
 	cluster_pid "$DATA" > /dev/null || die "the demo is stopped" "Start it: ./vecdb demo"
 	exec "$PGBIN/psql" "$@"
+}
+
+cmd_env() {
+	demo_client || die "there is no demo to connect to" "Start it: ./vecdb demo"
+	printf 'export %s=%q\n' PGHOST "$PGHOST" PGPORT "$PGPORT" PGUSER "$PGUSER" \
+		PGDATABASE "$PGDATABASE" PATH "$PATH"
 }
 
 cmd_remove() {
