@@ -228,7 +228,7 @@ set_words() {
 	flags=()
 	[ "$(id -u)" -ne 0 ] || flags[root]=1
 	[ -z "${opt[rate_limit]}" ] || flags[rate]=1
-	[ -z "${opt[jwt_secret_file]}" ] || flags[jwt]=1
+	if [ -n "${opt[jwt_secret_file]}" ]; then flags[jwt]=1; else flags[nojwt]=1; fi
 	[ -z "${opt[jwt_aud]}" ] || flags[jwt_aud]=1
 	if [ -n "${opt[tls_cert]}" ]; then
 		flags[tls]=1

@@ -181,7 +181,9 @@ def secret_file(workdir):
 def auth_server(make_serve, secret_file):
     """A server that wants a token or a key, and lets one origin in."""
     return make_serve("auth", "--auth", "on", "--jwt-secret-file", str(secret_file),
-                      "--cors-origin", "https://app.example.org", "--wait", "60")
+                      "--cors-origin", "https://app.example.org", "--wait", "60",
+                      # longer than the client waits: only a role's own timeout can strike
+                      "--statement-timeout", "5min")
 
 
 @pytest.fixture

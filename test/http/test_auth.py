@@ -195,6 +195,21 @@ def test_key_on_a_server_without_authentication(http):
     assert_error(r, 401, "28000", "switched off")
 
 
+def test_token_on_a_server_without_tokens(http, make_serve, cluster):
+    key = cluster.psql("SELECT vecdb_auth.create_key('only-keys', 'reader')")
+    keys_only = make_serve("keysonly", "--auth", "on").client()
+    for client in (http, keys_only):
+        r = client.get("/collections", headers={"Authorization": "Bearer " + token("vecdb_admin")})
+        assert_error(r, 401, "HTTP401", "tokens are switched off")
+        assert r.headers.get_all("WWW-Authenticate") == ["Bearer"]
+    for headers in ({"Authorization": "Bearer " + key}, {"X-API-Key": key}, {"X-API-Key": key, "Authorization": "Basic eA=="}):
+        assert keys_only.get("/collections", headers=headers).status == 200
+    r = keys_only.get("/collections")
+    assert_error(r, 401, "28000", "authentication is required")
+    assert r.headers.get_all("WWW-Authenticate") == ["Bearer"]
+    cluster.psql("SELECT vecdb_auth.revoke_key('only-keys')")
+
+
 def test_roles_do_not_stay_on_the_connection(anonymous, bearer, make_key):
     """Pooled connections forget who the last request was."""
     admin = make_key("admin")
