@@ -126,11 +126,14 @@ demo_cluster() {
 	port=$(choose_port VECDB_PG_PORT pg 5433)
 	step "Starting PostgreSQL on port $port"
 	write_cluster_config "$port" "$socket"
-	as_server touch "$LOGS/postgresql/startup.log"
+	# Lock files of a crash, which PostgreSQL honours while its process is a
+	# zombie; the directory is this cluster's alone, and no server runs on it.
+	as_server rm -f "$socket"/.s.PGSQL.*
+	as_server truncate -s 0 "$LOGS/postgresql/startup.log"
 	if ! start_cluster "$DATA" "$LOGS/postgresql/startup.log"; then
 		show_log "$LOGS/postgresql/startup.log"
 		show_log "$(find "$LOGS/postgresql" -name 'postgresql-*.log' -printf '%T@ %p\n' |
-			sort -n | sed -n '$s/^[^ ]* //p')"
+			sort -n | sed -n '$s/^[^ ]* //p')" 8
 		die "PostgreSQL does not start"
 	fi
 	printf '%s\n' "$socket" > "$STATE/socket"
@@ -200,8 +203,9 @@ demo_http() {
 			return
 		fi
 		step "Stopping PostgREST and nginx: their set-up has changed"
-		"$VECDB_DIR/http/serve" stop "$HTTP" > /dev/null
 	fi
+	# Also when only one of the two is left, or answers no more.
+	[ ! -d "$HTTP" ] || "$VECDB_DIR/http/serve" stop "$HTTP" > /dev/null
 	port=$(choose_port VECDB_HTTP_PORT http 8080)
 	step "Starting PostgREST and nginx on port $port"
 	# The directory's own options: nothing of an earlier start may survive.

@@ -55,7 +55,6 @@ debian_postgresql() {
 		[ ! -r /etc/os-release ] || . /etc/os-release
 		case $ID:$VERSION_ID in
 			debian:12) echo 15 ;;
-			debian:13) echo 17 ;;
 		esac
 	)
 }
@@ -153,7 +152,7 @@ install_needs() {
 		note "$line"
 	done
 	if [ -z "$(debian_postgresql)" ] || ! has apt-get > /dev/null; then
-		die "vecdb installs packages by itself on Debian 12 and 13 only" \
+		die "vecdb installs packages by itself on Debian 12 only" \
 			"Install what the list above names (package names of Debian 12) and start again; PG_CONFIG names another PostgreSQL (15 to 19)."
 	fi
 	if ! is_root; then

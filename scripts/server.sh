@@ -167,11 +167,16 @@ init_cluster() {
 # start_cluster DATA LOG: start it and wait until it answers.  What it says
 # before its own logging begins is in LOG.
 start_cluster() {
-	local data=$1 log=$2
+	local data=$1 log=$2 gone
 
+	# After a reboot the number in a left-over pid file may be an innocent
+	# process's, which would keep PostgreSQL from starting.  The file stays, with
+	# the number of a process that is gone: PostgreSQL also learns from it whether
+	# orphans of the old server still use the data.
 	if [ -e "$data/postmaster.pid" ] && ! cluster_pid "$data" > /dev/null; then
-		# After a reboot the number may belong to an innocent process.
-		as_server rm -f "$data/postmaster.pid"
+		true & gone=$!
+		wait $gone
+		as_server sed -i "1s/.*/$gone/" "$data/postmaster.pid"
 	fi
 	as_server "$PGBIN/pg_ctl" -D "$data" -l "$log" -w -t 120 start > /dev/null 2>&1
 }

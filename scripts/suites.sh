@@ -127,6 +127,24 @@ prepare_tests() {
 	update_tree "$TREE"
 }
 
+# What a suite that was stopped left running: the servers that name one of its
+# directories in their command line.
+stop_leftovers() {
+	local dir file process
+
+	for dir in "$SCRATCH" "$TREE/tmp_check"; do
+		[ -d "$dir" ] || continue
+		while read -r file; do
+			stop_cluster "${file%/*}" immediate
+		done < <(find "$dir" -name postmaster.pid)
+		for process in /proc/[0-9]*; do
+			if tr '\0' ' ' < "$process/cmdline" 2> /dev/null | grep -qF -- " $dir/"; then
+				kill "${process#/proc/}" 2> /dev/null
+			fi
+		done
+	done
+}
+
 # At every exit.  One that comes before the results is a failure, too, and the
 # last line says so.
 end_tests() {
@@ -135,7 +153,10 @@ end_tests() {
 		stop_cluster "$CLUSTER" immediate
 		as_server rm -rf "$CLUSTER"
 	fi
-	[ -z "${SCRATCH:-}" ] || rm -rf "$SCRATCH"
+	if [ -n "${SCRATCH:-}" ]; then
+		stop_leftovers > /dev/null 2>&1
+		rm -rf "$SCRATCH"
+	fi
 	if [ $DONE = no ]; then
 		totals $((TOTAL_FAILED + FAILED + 1))
 	fi
