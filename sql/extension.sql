@@ -40,6 +40,7 @@ DROP SCHEMA "Odd schema";
 DROP SCHEMA vecdb_data;
 -- a schema vecdb that was there before is not taken over
 CREATE SCHEMA vecdb;
+\set SHOW_CONTEXT never
 CREATE EXTENSION vecdb;
 DROP SCHEMA vecdb;
 CREATE EXTENSION vecdb;
