@@ -288,16 +288,19 @@ render() {
 
 # --- processes -------------------------------------------------------------
 
-# Process id of nginx or postgrest of this directory; fails if it is not there.
-# A pid file of a dead process, whose number another may have by now, counts
-# as nothing: the command line must name our configuration.
+# Does nginx or postgrest of this directory run?  A pid file of a dead process,
+# whose number another may have by now, counts as nothing: the command line must
+# name our configuration.  No other program is called, so that a machine short
+# of processes cannot make a running one look stopped.
 running() {
-	local pid
-	[ -s "$dir/run/$1.pid" ] || return 1
-	pid=$(<"$dir/run/$1.pid")
-	[[ $pid =~ ^[0-9]+$ ]] && [ -r "/proc/$pid/cmdline" ] || return 1
-	tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF -- "$dir/$1.conf" || return 1
-	[ "$(sed 's/.*) //; s/ .*//' "/proc/$pid/stat" 2>/dev/null)" != Z ]
+	local pid line words=()
+	[ -s "$dir/run/$1.pid" ] && read -r pid <"$dir/run/$1.pid" && [[ $pid =~ ^[0-9]+$ ]] || return 1
+	[ -r "/proc/$pid/stat" ] || return 1
+	{ mapfile -d '' -t words <"/proc/$pid/cmdline"; } 2>/dev/null || return 1
+	[[ "${words[*]}" = *"$dir/$1.conf"* ]] || return 1
+	{ read -r line <"/proc/$pid/stat"; } 2>/dev/null || return 1
+	line=${line##*) }
+	[ "${line%% *}" != Z ]
 }
 pid_of() { cat "$dir/run/$1.pid"; }
 

@@ -39,6 +39,19 @@ def free_port():
         return s.getsockname()[1]
 
 
+def processes_of(where, names):
+    """Command lines of living processes that name a directory and a program."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if f"{where}/" in line and any(name in line for name in names):
+            found.append(line)
+    return found
+
+
 class Cluster:
     """A PostgreSQL server of our own, reached by its socket only."""
 
@@ -154,8 +167,9 @@ def make_serve(cluster, workdir):
         return s
 
     yield make
-    for s in made:
-        s.stop()
+    failed = [done for done in [s.run("stop", check=False) for s in made] if done.returncode != 0]
+    assert not failed
+    assert not processes_of(workdir, ("postgrest", "nginx")), "http/serve stop left something"
 
 
 @pytest.fixture(scope="session")
