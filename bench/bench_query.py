@@ -15,7 +15,7 @@ them at the end:
 and runs on each, with everything in shared_buffers, in one process:
 
   scan      count(*): pages and tuples, no vector
-  fetch     sum(vector_dims(v)): ... and the vector, detoasted if need be
+  fetch     sum(vector_get(v, 1)): ... and the vector, detoasted if need be
   distance  min(v <=> q): ... and the distance
   top 10    ORDER BY v <=> q LIMIT 10: the query itself
 
@@ -128,7 +128,7 @@ def queries(table, operator, vector):
     name = f"{SCHEMA}.{table}"
     return {
         "scan": f"SELECT count(*) FROM {name};",
-        "fetch": f"SELECT sum(vector_dims(v)) FROM {name};",
+        "fetch": f"SELECT sum(vector_get(v, 1)) FROM {name};",
         "distance": f"SELECT min(v {operator} '{vector}') FROM {name};",
         "top 10": f"SELECT id FROM {name} ORDER BY v {operator} '{vector}' LIMIT 10;",
     }
