@@ -1,0 +1,267 @@
+/*-------------------------------------------------------------------------
+ *
+ * bench_graph.c
+ *	  Build and search of the graph of an index build, in memory, on float32:
+ *	  time, distances computed, recall@10.
+ *
+ *	  bench_graph [FILE.npy [M [EF_CONSTRUCTION [METRIC]]]]
+ *
+ * FILE is a C-ordered little-endian float32 array, made by bench/generate.py
+ * --format npy say; its last 500 rows are the queries.  Without one, 20,000
+ * clustered vectors are made up.  METRIC is l2 or ip.
+ *
+ * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
+#include "c.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "distance/kernels.h"
+#include "hnsw/graph.h"
+
+#undef printf
+#undef fprintf
+#undef sscanf
+
+#define QUERIES 500
+#define K 10
+
+typedef struct Data
+{
+	int			n;				/* without the queries */
+	int			dim;
+	float	   *x;
+} Data;
+
+static const VdbKernels *kernels;
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double) t.tv_sec + (double) t.tv_nsec * 1e-9;
+}
+
+static float
+distance_l2(const void *arg, const void *a, const void *b)
+{
+	return kernels->l2sq(*(const int *) arg, a, b);
+}
+
+static float
+distance_ip(const void *arg, const void *a, const void *b)
+{
+	return -kernels->ip(*(const int *) arg, a, b);
+}
+
+static void
+fail(const char *message)
+{
+	fprintf(stderr, "bench_graph: %s\n", message);
+	exit(1);
+}
+
+/* Reads a .npy file: 10 bytes, a header whose length the last two give. */
+static Data
+read_npy(const char *path)
+{
+	Data		d;
+	FILE	   *file = fopen(path, "rb");
+	unsigned char start[10];
+	char		header[65536];
+	const char *shape;
+	size_t		len;
+	size_t		total;
+
+	if (file == NULL || fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY\1", 7) != 0)
+		fail("cannot read an .npy file of version 1");
+	len = start[8] + 256 * (size_t) start[9];
+	if (fread(header, 1, len, file) != len)
+		fail("the header is cut short");
+	header[len] = '\0';
+	shape = strstr(header, "'shape': (");
+	if (strstr(header, "'<f4'") == NULL || strstr(header, "'fortran_order': False") == NULL ||
+		shape == NULL || sscanf(shape, "'shape': (%d, %d", &d.n, &d.dim) != 2 ||
+		d.n <= QUERIES || d.dim < 1)
+		fail("the array is not two-dimensional float32 in C order with over 500 rows");
+	total = (size_t) d.n * (size_t) d.dim;
+	d.x = malloc(total * sizeof(float));
+	if (d.x == NULL || fread(d.x, sizeof(float), total, file) != total)
+		fail("the array is cut short");
+	fclose(file);
+	d.n -= QUERIES;
+	return d;
+}
+
+static Data
+make_up(void)
+{
+	Data		d = {20000, 128, NULL};
+	float		centers[200][128];
+	int			i;
+	int			j;
+
+	d.x = malloc(sizeof(float) * (size_t) (d.n + QUERIES) * (size_t) d.dim);
+	srand(1);
+	for (i = 0; i < 200; i++)
+		for (j = 0; j < d.dim; j++)
+			centers[i][j] = (float) rand() / (float) RAND_MAX;
+	for (i = 0; i < d.n + QUERIES; i++)
+	{
+		int			center = rand() % 200;
+
+		/* a decaying spectrum: later coordinates vary less */
+		for (j = 0; j < d.dim; j++)
+			d.x[(size_t) i * (size_t) d.dim + (size_t) j] = centers[center][j] * 0.5f +
+				(float) rand() / (float) RAND_MAX / (1 + 0.1f * (float) j);
+	}
+	return d;
+}
+
+static void
+build(HnswGraph *g, HnswScratch *s)
+{
+	uint32	   *parent = malloc(sizeof(uint32) * g->params.capacity);
+	uint32	   *order = malloc(sizeof(uint32) * g->params.capacity);
+	double		start = now();
+	double		linked;
+	double		links = 0;
+	uint32		end;
+	uint32		node;
+	uint32		made;
+
+	while ((end = vdb_hnsw_next_batch(g)) > g->shared->linked)
+	{
+		uint32		first = g->shared->linked;
+
+		for (node = first; node < end; node++)
+			vdb_hnsw_link_forward(g, s, node);
+		vdb_hnsw_link_back(g, s, first, end, 0, 1);
+		vdb_hnsw_finish_batch(g, end);
+	}
+	linked = now();
+	made = vdb_hnsw_connect(g, s, parent, order);
+	for (node = 0; node < g->shared->count; node++)
+		links += vdb_hnsw_links(g, node, 0)->count;
+	printf("build %.2f s, %.0f vectors/s, %.0f distances a vector; connect %.2f s, %u links; %.1f links a node on level 0\n",
+		   linked - start, g->shared->count / (linked - start),
+		   (double) s->ndistances / g->shared->count, now() - linked, made,
+		   links / g->shared->count);
+}
+
+static void
+fill(HnswGraph *g, HnswScratch *s)
+{
+	double		start = now();
+	double		links = 0;
+	uint32		node;
+
+	for (node = 0; node < g->shared->count; node++)
+		vdb_hnsw_fill(g, s, node);
+	for (node = 0; node < g->shared->count; node++)
+		links += vdb_hnsw_links(g, node, 0)->count;
+	printf("fill %.2f s; %.1f links a node on level 0\n", now() - start,
+		   links / g->shared->count);
+}
+
+/* The K nearest to a query, by a scan. */
+static void
+nearest(const HnswGraph *g, const void *query, uint32 *ids)
+{
+	float		distances[K];
+	int			n = 0;
+	uint32		node;
+
+	for (node = 0; node < g->shared->count; node++)
+	{
+		float		d = g->distance(g->distance_arg, query, vdb_hnsw_vector(g, node));
+		int			i;
+
+		if (n == K && d >= distances[K - 1])
+			continue;
+		for (i = n < K ? n++ : K - 1; i > 0 && distances[i - 1] > d; i--)
+		{
+			distances[i] = distances[i - 1];
+			ids[i] = ids[i - 1];
+		}
+		distances[i] = d;
+		ids[i] = node;
+	}
+}
+
+static void
+search(const HnswGraph *g, const Data *d)
+{
+	static const int efs[] = {20, 40, 64, 80, 128, 200, 400};
+	HnswParams	params = g->params;
+	HnswScratch s;
+	uint32(*truth)[K] = malloc(sizeof(uint32) * QUERIES * K);
+	int			e;
+	int			q;
+
+	params.ef_construction = 400; /* room for the largest ef */
+	vdb_hnsw_scratch_attach(&s, &params, calloc(1, vdb_hnsw_scratch_size(&params)));
+	for (q = 0; q < QUERIES; q++)
+		nearest(g, d->x + (size_t) (d->n + q) * (size_t) d->dim, truth[q]);
+
+	for (e = 0; e < (int) lengthof(efs); e++)
+	{
+		double		start = now();
+		int			hits = 0;
+
+		s.ndistances = 0;
+		for (q = 0; q < QUERIES; q++)
+		{
+			const float *query = d->x + (size_t) (d->n + q) * (size_t) d->dim;
+			int			n = vdb_hnsw_search_level(g, &s, query,
+												  vdb_hnsw_descend(g, &s, query, 0),
+												  0, efs[e]);
+			int			i;
+			int			j;
+
+			for (i = 0; i < Min(n, K); i++)
+				for (j = 0; j < K; j++)
+					hits += s.found[i].node == truth[q][j];
+		}
+		printf("ef %3d  recall %.4f  %6.1f us  %5.0f distances\n", efs[e],
+			   hits / (double) (QUERIES * K), (now() - start) / QUERIES * 1e6,
+			   (double) s.ndistances / QUERIES);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	Data		d = argc > 1 ? read_npy(argv[1]) : make_up();
+	HnswParams	params;
+	HnswGraph	g;
+	HnswScratch s;
+	int			i;
+
+	kernels = vdb_kernels_find(VDB_SIMD_AUTO);
+	params.capacity = (uint32) d.n;
+	params.stride = sizeof(float) * (size_t) d.dim;
+	params.m = argc > 2 ? atoi(argv[2]) : 16;
+	params.ef_construction = argc > 3 ? atoi(argv[3]) : 64;
+	params.seed = 42;
+	if (params.m < 2 || params.ef_construction < 1)
+		fail("m is at least 2, ef_construction at least 1");
+
+	printf("%d x %d, m %d, ef_construction %d, %.0f MB\n", d.n, d.dim, params.m,
+		   params.ef_construction, (double) vdb_hnsw_graph_size(&params) / 1e6);
+	vdb_hnsw_graph_attach(&g, &params, malloc(vdb_hnsw_graph_size(&params)), true);
+	g.distance = argc > 4 && strcmp(argv[4], "ip") == 0 ? distance_ip : distance_l2;
+	g.distance_arg = &d.dim;
+	vdb_hnsw_scratch_attach(&s, &params, calloc(1, vdb_hnsw_scratch_size(&params)));
+	for (i = 0; i < d.n; i++)
+		vdb_hnsw_add_node(&g, d.x + (size_t) i * (size_t) d.dim);
+
+	build(&g, &s);
+	search(&g, &d);
+	fill(&g, &s);
+	search(&g, &d);
+	return 0;
+}

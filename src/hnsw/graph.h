@@ -1,0 +1,194 @@
+/*-------------------------------------------------------------------------
+ *
+ * graph.h
+ *	  The graph of an index build, in memory that processes may share.
+ *
+ * Plain C on caller-provided memory, without pointers between its parts and
+ * without locks: see README.md, "Build in batches".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VDB_HNSW_GRAPH_H
+#define VDB_HNSW_GRAPH_H
+
+#include "c.h"
+
+#define HNSW_MAX_LEVEL 15
+#define HNSW_NO_NODE PG_UINT32_MAX
+
+/* Distance between two stored vectors; smaller is nearer, never NaN. */
+typedef float (*HnswDistance)(const void *arg, const void *a, const void *b);
+
+/* What a graph is made with; the same in every process. */
+typedef struct HnswParams
+{
+	uint32		capacity;		/* nodes that fit */
+	Size		stride;			/* bytes from vector to vector */
+	int			m;				/* links of a node on upper levels; 2 m on level 0 */
+	int			ef_construction;
+	uint64		seed;			/* of the levels */
+} HnswParams;
+
+/* A directed link as its source knows it. */
+typedef struct HnswLink
+{
+	float		distance;
+	uint32		node;
+} HnswLink;
+
+/*
+ * The links of a node on one level: those chosen, nearest first, then those
+ * that fill the places left, nearest first.
+ */
+typedef struct HnswLinks
+{
+	int16		count;			/* of both kinds */
+	int16		nchosen;
+	HnswLink	link[FLEXIBLE_ARRAY_MEMBER];
+} HnswLinks;
+
+/*
+ * Where everything is.  Each process has one of its own over the same memory;
+ * the state that changes is in *shared.
+ */
+typedef struct HnswShared
+{
+	uint32		count;			/* nodes with a vector */
+	uint32		linked;			/* nodes before this one are in the graph */
+	uint32		entry;			/* on the highest level, or HNSW_NO_NODE */
+	int			max_level;
+	uint64		upper_used;		/* bytes of the pool of upper levels */
+} HnswShared;
+
+typedef struct HnswGraph
+{
+	HnswParams	params;
+	HnswShared *shared;
+	char	   *vectors;
+	uint8	   *levels;
+	char	   *links0;			/* level 0, one HnswLinks a node */
+	uint64	   *upper_offset;	/* of a node's upper levels in the pool */
+	char	   *upper;
+	uint64		upper_size;
+	HnswDistance distance;
+	const void *distance_arg;
+} HnswGraph;
+
+/* One reverse link to make: target gets a link to source. */
+typedef struct HnswEdge
+{
+	uint32		target;
+	uint32		source;
+	float		distance;
+} HnswEdge;
+
+/* An entry of the frontier. */
+typedef struct HnswFound
+{
+	float		distance;
+	uint32		node;
+	bool		is_expanded;
+} HnswFound;
+
+/* What one process needs while it works on a graph. */
+typedef struct HnswScratch
+{
+	uint32	   *visited;		/* the search that saw a node last */
+	uint32		search;			/* number of the current one */
+	HnswFound  *found;			/* ef_construction + 1 */
+	HnswLink   *candidates;
+	HnswEdge   *edges;			/* reverse links of a batch on one level */
+	uint64		ndistances;		/* computed so far, for progress and tests */
+} HnswScratch;
+
+static inline const char *
+vdb_hnsw_vector(const HnswGraph *g, uint32 node)
+{
+	return g->vectors + (Size) node * g->params.stride;
+}
+
+/* A batch is at most this part of the graph before it. */
+#define HNSW_BATCH_PART 32
+
+/* The nodes of the largest batch. */
+static inline uint32
+vdb_hnsw_max_batch(const HnswParams *params)
+{
+	return Max(1, params->capacity / HNSW_BATCH_PART);
+}
+
+/* The candidates among which the links of a node are chosen. */
+static inline int
+vdb_hnsw_max_candidates(const HnswParams *params)
+{
+	return Max(params->ef_construction, 8 * params->m);
+}
+
+/* Links that a node may have on a level. */
+static inline int
+vdb_hnsw_max_links(const HnswGraph *g, int level)
+{
+	return level == 0 ? 2 * g->params.m : g->params.m;
+}
+
+static inline Size
+vdb_hnsw_links_size(int max_links)
+{
+	return offsetof(HnswLinks, link) + sizeof(HnswLink) * (Size) max_links;
+}
+
+static inline HnswLinks *
+vdb_hnsw_links(const HnswGraph *g, uint32 node, int level)
+{
+	if (level == 0)
+		return (HnswLinks *) (g->links0 +
+							  (Size) node * vdb_hnsw_links_size(2 * g->params.m));
+	return (HnswLinks *) (g->upper + g->upper_offset[node] +
+						  (Size) (level - 1) * vdb_hnsw_links_size(g->params.m));
+}
+
+/*
+ * The order of a node's links: nearest first, ties by number, so that it is
+ * total.
+ */
+static inline int
+vdb_hnsw_compare_links(const HnswLink *l, const HnswLink *r)
+{
+	if (l->distance != r->distance)
+		return l->distance < r->distance ? -1 : 1;
+	return (l->node > r->node) - (l->node < r->node);
+}
+
+/* graph_memory.c */
+extern Size vdb_hnsw_graph_size(const HnswParams *params);
+extern void vdb_hnsw_graph_attach(HnswGraph *g, const HnswParams *params,
+								  void *memory, bool is_new);
+extern Size vdb_hnsw_scratch_size(const HnswParams *params);
+extern void vdb_hnsw_scratch_attach(HnswScratch *s, const HnswParams *params,
+									void *memory);
+extern uint32 vdb_hnsw_add_node(HnswGraph *g, const void *vector);
+
+/* graph_search.c */
+extern int	vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s,
+								  const void *query, uint32 entry, int level,
+								  int ef);
+extern uint32 vdb_hnsw_descend(const HnswGraph *g, HnswScratch *s,
+							   const void *query, int to_level);
+
+/* graph_link.c */
+extern int	vdb_hnsw_select(const HnswGraph *g, HnswScratch *s,
+							HnswLink *candidates, int n, int max);
+extern uint32 vdb_hnsw_next_batch(const HnswGraph *g);
+extern void vdb_hnsw_link_forward(HnswGraph *g, HnswScratch *s, uint32 node);
+extern void vdb_hnsw_link_back(HnswGraph *g, HnswScratch *s, uint32 first,
+							   uint32 end, int part, int nparts);
+extern void vdb_hnsw_finish_batch(HnswGraph *g, uint32 end);
+
+/* graph_fill.c */
+extern void vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node);
+
+/* graph_connect.c */
+extern uint32 vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent,
+							   uint32 *order);
+
+#endif							/* VDB_HNSW_GRAPH_H */

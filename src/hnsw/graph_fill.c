@@ -1,0 +1,69 @@
+/*-------------------------------------------------------------------------
+ *
+ * graph_fill.c
+ *	  Fills the places for links that the choice of neighbours left free.
+ *
+ * An index page has the places anyway, and a search that visits a node sees
+ * all its links for the price of one page.  Filled while the graph grows, they
+ * would make every search of the build dearer; afterwards they cost little.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "c.h"
+
+#include "hnsw/graph.h"
+
+#define ST_SORT sort_links
+#define ST_ELEMENT_TYPE HnswLink
+#define ST_COMPARE(a, b) vdb_hnsw_compare_links(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/*
+ * Fills the free places of node on level 0 with the nearest of the nodes that
+ * its chosen neighbours have chosen.
+ *
+ * Writes the links of node behind the chosen ones and reads chosen links only,
+ * so processes may fill different nodes at the same time (G1).  The graph is
+ * finished; nothing is linked after this.
+ */
+void
+vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node)
+{
+	HnswLinks  *links = vdb_hnsw_links(g, node, 0);
+	const char *vector = vdb_hnsw_vector(g, node);
+	int			nfree = vdb_hnsw_max_links(g, 0) - links->nchosen;
+	int			n = 0;
+	int			i;
+	int			j;
+
+	s->search++;
+	s->visited[node] = s->search;
+	for (i = 0; i < links->nchosen; i++)
+		s->visited[links->link[i].node] = s->search;
+
+	for (i = 0; i < links->nchosen; i++)
+	{
+		const HnswLinks *next = vdb_hnsw_links(g, links->link[i].node, 0);
+
+		for (j = 0; j < next->nchosen; j++)
+		{
+			uint32		candidate = next->link[j].node;
+
+			if (s->visited[candidate] == s->search ||
+				n == vdb_hnsw_max_candidates(&g->params))
+				continue;
+			s->visited[candidate] = s->search;
+			s->candidates[n].node = candidate;
+			s->candidates[n].distance = g->distance(g->distance_arg, vector,
+													vdb_hnsw_vector(g, candidate));
+			s->ndistances++;
+			n++;
+		}
+	}
+	sort_links(s->candidates, (size_t) n);
+	links->count = (int16) (links->nchosen + Min(n, nfree));
+	memcpy(&links->link[links->nchosen], s->candidates,
+		   sizeof(HnswLink) * (Size) (links->count - links->nchosen));
+}
