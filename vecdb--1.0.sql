@@ -491,6 +491,11 @@ COMMENT ON OPERATOR @~ (jsonb, vecdb_filter) IS
 -- secured and replicated like any other.  vecdb.collections says which table
 -- holds which collection.  Everything here runs with the caller's rights.
 
+-- What is parsed here and now (defaults, checks, RETURN) is looked up with the
+-- target schema on the search path, where others may have put functions and
+-- operators of the same names: it names its schema, or has arguments that match
+-- a function of pg_catalog exactly.
+
 CREATE SCHEMA vecdb;
 COMMENT ON SCHEMA vecdb IS 'vecdb: collections of points';
 GRANT USAGE ON SCHEMA vecdb TO PUBLIC;
@@ -499,7 +504,7 @@ CREATE SEQUENCE vecdb.collection_id AS bigint;
 COMMENT ON SEQUENCE vecdb.collection_id IS 'numbers of collection tables';
 
 CREATE TABLE vecdb.collections (
-	id bigint PRIMARY KEY DEFAULT nextval('vecdb.collection_id'),
+	id bigint PRIMARY KEY DEFAULT pg_catalog.nextval('vecdb.collection_id'::pg_catalog.regclass),
 	name text COLLATE "C" NOT NULL UNIQUE
 		CHECK (name ~ '^[A-Za-z0-9_-]{1,63}$'),
 	dimension integer NOT NULL CHECK (dimension BETWEEN 1 AND 16000),
@@ -541,10 +546,15 @@ CREATE TYPE vecdb.search_result AS (
 );
 COMMENT ON TYPE vecdb.search_result IS 'a point found by a search';
 
+-- Tables only: reading a view would run its owner's functions with the rights
+-- of whoever asks for the list of collections.
 CREATE FUNCTION vecdb.collection_table(id bigint) RETURNS regclass
 	LANGUAGE sql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
-	RETURN to_regclass('vecdb_data.c_' || id);
+AS $$
+	SELECT c.oid::regclass FROM pg_class c
+		WHERE c.oid = to_regclass('vecdb_data.c_' || id) AND c.relkind IN ('r', 'p')
+$$;
 COMMENT ON FUNCTION vecdb.collection_table(bigint) IS
 	'table of a collection, NULL if it was dropped by hand';
 
@@ -581,10 +591,14 @@ CREATE FUNCTION vecdb.raise_unknown_collection(name text) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'null_value_not_allowed',
+			MESSAGE = 'collection: must not be null';
+	END IF;
 	RAISE EXCEPTION USING
 		ERRCODE = 'undefined_table',
-		MESSAGE = CASE WHEN name IS NULL THEN 'collection: must not be null'
-			ELSE format('collection "%s" does not exist', left(name, 100)) END,
+		MESSAGE = format('collection "%s" does not exist', left(name, 100)),
 		HINT = 'vecdb.list_collections() shows the collections that you may use.';
 END
 $$;
@@ -721,7 +735,7 @@ BEGIN
 	-- A number may be in use after a restore without the sequence.
 	LOOP
 		new_id := nextval('vecdb.collection_id');
-		EXIT WHEN vecdb.collection_table(new_id) IS NULL;
+		EXIT WHEN to_regclass('vecdb_data.c_' || new_id) IS NULL;
 	END LOOP;
 
 	-- toast_tuple_target: as long as a row fits a page its vector stays in it,
@@ -756,6 +770,7 @@ CREATE FUNCTION vecdb.drop_collection(name text) RETURNS void
 AS $$
 DECLARE
 	coll record;
+	dependents text;
 BEGIN
 	coll := vecdb.find_collection(name, 'SELECT, INSERT, UPDATE, DELETE');
 	BEGIN
@@ -767,6 +782,17 @@ BEGIN
 			RAISE EXCEPTION USING
 				ERRCODE = 'insufficient_privilege',
 				MESSAGE = format('must be owner of collection "%s"', name);
+		WHEN object_in_use THEN
+			RAISE EXCEPTION USING
+				ERRCODE = 'object_in_use',
+				MESSAGE = format('collection "%s" is in use by an active query of this session', name);
+		WHEN dependent_objects_still_exist THEN
+			GET STACKED DIAGNOSTICS dependents = PG_EXCEPTION_DETAIL;
+			RAISE EXCEPTION USING
+				ERRCODE = 'dependent_objects_still_exist',
+				MESSAGE = format('cannot drop collection "%s" because other objects depend on its table', name),
+				DETAIL = replace(dependents, coll.tab, 'of the collection'),
+				HINT = 'Drop those first.';
 	END;
 	DELETE FROM vecdb.collections c WHERE c.id = coll.id;
 END
@@ -1005,7 +1031,7 @@ DECLARE
 	coll record;
 	n bigint;
 BEGIN
-	IF ids IS NULL OR array_position(ids, NULL) IS NOT NULL THEN
+	IF ids IS NULL OR EXISTS (SELECT FROM unnest(ids) i WHERE i IS NULL) THEN
 		RAISE EXCEPTION USING
 			ERRCODE = 'null_value_not_allowed',
 			MESSAGE = 'ids: must not be or contain null';

@@ -74,6 +74,10 @@ SELECT id, score FROM vecdb.search('dots', '[1,1]', score_threshold => 0);
 SELECT vecdb.upsert('papers', '[{"id":"zero","vector":[0,0,0]}]');
 SELECT vecdb.count('papers', '{}'), count(*) FILTER (WHERE id = 'zero') AS found, count(*) FROM vecdb.search('papers', '[1,1,1]', 100);
 SELECT * FROM vecdb.search('papers', '[0,0,0]');
+-- a small one has a direction, and is not near to everything
+SELECT vecdb.upsert('papers', '[{"id":"small","vector":[-1e-30,0,0]}]');
+SELECT id, round(score::numeric, 5) FROM vecdb.search('papers', '[1e-25,0,0]', 20) WHERE id IN ('a', 'b', 'small');
+SELECT vecdb.delete_points('papers', '{{small},{nobody}}');
 SELECT id, score FROM vecdb.search('near', '[0,0]', 1);
 
 -- what is refused
@@ -177,6 +181,25 @@ SELECT * FROM vecdb.search('papers', '[1,2,3]');
 SELECT vecdb.drop_collection('papers');
 SELECT * FROM vecdb.create_collection('papers', 7);
 SELECT * FROM vecdb.get_collection('papers');
+
+-- drop: the obstacles are told in terms of the collection
+\set VERBOSITY default
+SELECT format('CREATE VIEW on_papers AS SELECT id FROM %s', vecdb.collection_table(id)) FROM vecdb.collections WHERE name = 'papers' \gexec
+\set SHOW_CONTEXT never
+SELECT vecdb.drop_collection('papers');
+DROP VIEW on_papers;
+BEGIN;
+SELECT format('DECLARE reading CURSOR FOR SELECT id FROM %s', vecdb.collection_table(id)) FROM vecdb.collections WHERE name = 'papers' \gexec
+SELECT vecdb.drop_collection('papers');
+ROLLBACK;
+\unset SHOW_CONTEXT
+\set VERBOSITY terse
+
+-- a view is no collection: its functions would run with the reader's rights
+CREATE VIEW vecdb_data.c_4711 AS SELECT 1 AS id;
+INSERT INTO vecdb.collections VALUES (4711, 'view', 2, 'dot');
+SELECT vecdb.collection_table(4711);
+DROP VIEW vecdb_data.c_4711;
 
 -- drop; a rolled-back drop has not happened
 BEGIN; SELECT vecdb.drop_collection('papers'); ROLLBACK;

@@ -29,6 +29,9 @@ SELECT cosine_distance('[1,2]'::vector, '[0,0]') AS zero,
 	   cosine_distance('[0,0]'::vector, '[0,0]') AS zeros,
 	   cosine_distance('[3e38]'::vector, '[3e38]') AS overflow,
 	   cosine_distance('[1e-30]'::vector, '[1e-30]') AS underflow,
+	   cosine_distance('[1e-30,0]'::vector, '[3,-4]') AS small,
+	   cosine_distance('[3,4]'::vector, '[0,-1e-45]') AS smallest,
+	   cosine_distance('[1e-45]'::vector, '[0]') AS small_zero,
 	   vector_spherical_distance('[2,0]'::vector, '[2,0]') AS not_unit;
 SELECT cosine_distance('[1,1]'::vector, '[1.1,1.1]') AS parallel,
 	   cosine_distance('[1,1]'::vector, '[-1.1,-1.1]') AS opposite;

@@ -20,6 +20,8 @@ PG_FUNCTION_INFO_V1(vdb_search_request);
 	"\"include_metadata\": true, \"include_vector\": false, \"offset\": 0, " \
 	"\"score_threshold\": 0.5}; only \"vector\" is required."
 
+#define MAX_TOP_K 10000			/* vecdb.check_search() has it, too */
+
 /* In the order of the result's columns. */
 enum SearchField
 {
@@ -52,9 +54,9 @@ static Datum read_field(VdbJsonReader *r, int field);
  * vecdb.search_request(body json) returns record (vector, top_k, filter,
  * include_metadata, include_vector, offset, score_threshold)
  *
- * null stands for a field that is not given, except for vector.  Checks types
- * and the structure of the filter; vecdb.search() checks ranges
- * and dimensions, which depend on the collection.
+ * null stands for a field that is not given, except for vector.  Checks types,
+ * ranges and the structure of the filter; vecdb.search() checks what depends on
+ * the collection.
  */
 Datum
 vdb_search_request(PG_FUNCTION_ARGS)
@@ -152,7 +154,7 @@ read_field(VdbJsonReader *r, int field)
 		case SEARCH_VECTOR:
 			return PointerGetDatum(vdb_json_read_vector(r));
 		case SEARCH_TOP_K:
-			return Int32GetDatum(vdb_json_read_int(r, 1, PG_INT32_MAX));
+			return Int32GetDatum(vdb_json_read_int(r, 1, MAX_TOP_K));
 		case SEARCH_FILTER:
 			filter = vdb_json_read_slice(r, JSON_TOKEN_OBJECT_START,
 										 "a JSON object");

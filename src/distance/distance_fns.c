@@ -5,6 +5,8 @@
  *
  * Names and results are pgvector's: sums in float32 that overflow to
  * Infinity, a cosine clamped to [-1, 1], NaN for the cosine of a zero vector.
+ * A cosine does not underflow: in pgvector the distance of [1e-30] from every
+ * positive vector is 0, which would make it the best result of every search.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +17,12 @@
 #include "distance/distance.h"
 #include "distance_args.h"
 #include "utils/float.h"
+
+/*
+ * A squared norm below this may have lost terms to underflow; of a greater one
+ * what underflows, at most dim * 2^-149, is less than a rounding.
+ */
+#define SAFE_SQUARED_NORM 1e-30f
 
 typedef double (*DistanceValue)(int dim, const float *a, const float *b);
 
@@ -56,6 +64,26 @@ negative_inner_product_value(int dim, const float *a, const float *b)
 }
 
 /*
+ * The cosine where squares are too small for float32, as of [1e-30, 0].  NaN if
+ * one of the vectors is zero.
+ */
+static pg_noinline double
+small_cosine(int dim, const float *a, const float *b)
+{
+	double		dot = 0;
+	double		norm_a = 0;
+	double		norm_b = 0;
+
+	for (int i = 0; i < dim; i++)
+	{
+		dot += (double) a[i] * (double) b[i];
+		norm_a += (double) a[i] * (double) a[i];
+		norm_b += (double) b[i] * (double) b[i];
+	}
+	return dot / sqrt(norm_a * norm_b);
+}
+
+/*
  * The root of the product of the squared norms is exact when they are equal,
  * so a vector's distance to itself is exactly 0.
  */
@@ -65,6 +93,8 @@ cosine_value(int dim, const float *a, const float *b)
 	VdbCosineSums sums = vdb_kernels()->cosine(dim, a, b);
 	double		norms = sqrt((double) sums.norm_a * (double) sums.norm_b);
 
+	if (unlikely(sums.norm_a < SAFE_SQUARED_NORM || sums.norm_b < SAFE_SQUARED_NORM))
+		return 1 - clamp_cosine(small_cosine(dim, a, b));
 	return 1 - clamp_cosine((double) sums.dot / norms);
 }
 

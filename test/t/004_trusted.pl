@@ -117,5 +117,60 @@ is( $node->safe_psql('shop', q{
 	"again\n1\na|11",
 	'it works in another schema that is not on the search path');
 
+# Who may create objects in the target schema before the extension is installed
+# there cannot make it use them: none of its objects depends on a guest's.
+$node->safe_psql(
+	'postgres', q{
+	CREATE DATABASE trap OWNER owner;
+	\c trap
+	CREATE SCHEMA bait;
+	GRANT CREATE, USAGE ON SCHEMA bait TO guest;
+	SET ROLE guest;
+	CREATE FUNCTION bait.glue(text, bigint) RETURNS text LANGUAGE plpgsql AS
+		'BEGIN RAISE EXCEPTION ''caught %'', current_user; END';
+	CREATE FUNCTION bait.glue(bigint, bigint) RETURNS text LANGUAGE plpgsql AS
+		'BEGIN RAISE EXCEPTION ''caught %'', current_user; END';
+	CREATE OPERATOR bait.|| (LEFTARG = text, RIGHTARG = bigint, FUNCTION = bait.glue);
+	CREATE OPERATOR bait.|| (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = bait.glue);
+	CREATE FUNCTION bait.nextval(text) RETURNS bigint LANGUAGE plpgsql AS
+		'BEGIN RAISE EXCEPTION ''caught %'', current_user; END';
+	CREATE FUNCTION bait.to_regclass(varchar) RETURNS regclass LANGUAGE plpgsql AS
+		'BEGIN RAISE EXCEPTION ''caught %'', current_user; END';
+	});
+$node->safe_psql('trap', 'CREATE EXTENSION vecdb SCHEMA bait');
+is( $node->safe_psql('trap', q{
+		SELECT pg_describe_object(classid, objid, objsubid) FROM pg_depend
+		 WHERE refclassid = 'pg_proc'::regclass AND refobjid IN (SELECT oid FROM pg_proc WHERE proowner = 'guest'::regrole)
+		    OR refclassid = 'pg_operator'::regclass AND refobjid IN (SELECT oid FROM pg_operator WHERE oprowner = 'guest'::regrole)
+		EXCEPT SELECT pg_describe_object('pg_operator'::regclass, oid, 0) FROM pg_operator WHERE oprowner = 'guest'::regrole}),
+	'',
+	'what a guest has put into the target schema is not used');
+is( $node->safe_psql('trap', q{
+		SELECT vecdb.create_collection('c', 2);
+		SELECT vecdb.upsert('c', '[{"id": "a", "vector": [1, 2]}]');
+		SELECT vecdb.delete_points('c', ARRAY['a']), count(*) FROM vecdb.list_collections();
+		INSERT INTO vecdb.collections (name, dimension, distance)
+			SELECT 'x', 2, 'dot' WHERE false;
+		SELECT vecdb.drop_collection('c')}),
+	"(c,2,cosine,0)\n1\n1|1\n",
+	'nor run by a superuser');
+
+# A view in the place of a collection's table is not read.
+$node->safe_psql(
+	'trap', q{
+	GRANT CREATE ON SCHEMA vecdb_data TO guest;
+	SET ROLE guest;
+	CREATE FUNCTION bait.trap() RETURNS int LANGUAGE plpgsql AS
+		'BEGIN RAISE EXCEPTION ''caught %'', current_user; END';
+	CREATE TABLE vecdb_data.c_77 (id text);
+	INSERT INTO vecdb.collections VALUES (77, 'trap', 2, 'dot');
+	DROP TABLE vecdb_data.c_77;
+	CREATE VIEW vecdb_data.c_77 AS SELECT bait.trap() AS id;
+	});
+is($node->safe_psql('trap', 'SELECT * FROM vecdb.list_collections()'),
+	'', 'a view is not listed');
+is(error_of($node, 'trap', q{SELECT * FROM vecdb.get_collection('trap')}),
+	'42P01: collection "trap" does not exist', 'nor read');
+
 $node->stop;
 done_testing();
