@@ -18,6 +18,14 @@ def test_create_defaults_to_cosine(http):
         http.delete("/collections/plain")
 
 
+def test_whole_numbers_are_whole_however_they_are_written(http):
+    for dimension in ("2.0", "2e0", "0.2E+1"):
+        r = http.post("/collections", f'{{"name":"plain","dimension":{dimension}}}')
+        assert r.status == 201 and r.json["collection"]["dimension"] == 2, dimension
+        assert type(r.json["collection"]["dimension"]) is int
+        http.delete("/collections/plain")
+
+
 def test_create_once_among_many(http):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: http.post("/collections", {"name": "race", "dimension": 2}), range(8)))
