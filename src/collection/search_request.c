@@ -20,6 +20,9 @@ PG_FUNCTION_INFO_V1(vdb_search_request);
 	"\"include_metadata\": true, \"include_vector\": false, \"offset\": 0, " \
 	"\"score_threshold\": 0.5}; only \"vector\" is required."
 
+/* That of vecdb.check_search(), which says it to callers in SQL. */
+#define MAX_TOP_K 10000
+
 /* In the order of the result's columns. */
 enum SearchField
 {
@@ -53,8 +56,8 @@ static Datum read_field(VdbJsonReader *r, int field);
  * include_metadata, include_vector, offset, score_threshold)
  *
  * null stands for a field that is not given, except for vector.  Checks types
- * and the structure of the filter; vecdb.search() checks ranges
- * and dimensions, which depend on the collection.
+ * and the structure of the filter; vecdb.search() checks what depends on the
+ * collection, dimensions and a zero vector.
  */
 Datum
 vdb_search_request(PG_FUNCTION_ARGS)
@@ -152,7 +155,7 @@ read_field(VdbJsonReader *r, int field)
 		case SEARCH_VECTOR:
 			return PointerGetDatum(vdb_json_read_vector(r));
 		case SEARCH_TOP_K:
-			return Int32GetDatum(vdb_json_read_int(r, 1, PG_INT32_MAX));
+			return Int32GetDatum(vdb_json_read_int(r, 1, MAX_TOP_K));
 		case SEARCH_FILTER:
 			filter = vdb_json_read_slice(r, JSON_TOKEN_OBJECT_START,
 										 "a JSON object");

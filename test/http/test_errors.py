@@ -92,7 +92,7 @@ def test_upsert_errors(http, collection, body, code, message):
     ({"vector": [0, 0, 0]}, "22023", "^vector: a zero vector has no direction"),
     ({"vector": [1, "2", 3]}, "22023", "^vector: element 1 is not a number$"),
     ({"vector": [1, 2, 3], "top_k": 0}, "22023", "^top_k: must be"),
-    ({"vector": [1, 2, 3], "top_k": 10001}, "22023", "^top_k: must be"),
+    ({"vector": [1, 2, 3], "top_k": 10001}, "22023", "^top_k: must be a whole number from 1 to 10000, not 10001$"),
     ({"vector": [1, 2, 3], "top_k": "5"}, "22023", "^top_k: must be"),
     ({"vector": [1, 2, 3], "top_k": 1.5}, "22023", "^top_k: must be"),
     ({"vector": [1, 2, 3], "offset": -1}, "22023", "^offset: must be"),
