@@ -212,8 +212,9 @@ BEGIN
 			ELSE (SELECT row_to_json(r) FROM (SELECT s.id, s.score) AS r)
 		END), '[]') INTO found
 	FROM vecdb.search_request($1) AS q,
-		 vecdb.search(collection, q.vector, q.top_k, q.filter, q.include_metadata, q.include_vector,
-					  q."offset", q.score_threshold) AS s;
+		 LATERAL (SELECT id, vecdb_auth.json_score(score) AS score, metadata, vector
+				  FROM vecdb.search(collection, q.vector, q.top_k, q.filter, q.include_metadata, q.include_vector,
+									q."offset", q.score_threshold)) AS s;
 	RETURN row_to_json(r)
 	FROM (SELECT found AS results,
 				 (extract(epoch FROM clock_timestamp() - started) * 1000)::integer AS took_ms) AS r;

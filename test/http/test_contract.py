@@ -106,6 +106,19 @@ def test_search_scores_of_each_distance(http):
         http.delete("/collections/scores")
 
 
+def test_scores_beyond_all_numbers_are_numbers(http):
+    """JSON has no infinity: PostgreSQL would write the string "Infinity"."""
+    for distance, scores in (("euclidean", [1.7976931348623157e308]), ("dot", [1.7976931348623157e308, -1.7976931348623157e308])):
+        http.post("/collections", {"name": "far", "dimension": 2, "distance": distance})
+        far = [{"id": "p", "vector": [3e38, 3e38]}, {"id": "m", "vector": [-3e38, -3e38]}]
+        http.post("/collections/far/upsert", {"points": far})
+        r = http.post("/collections/far/search", {"vector": [3e38, 3e38]})
+        assert [x["score"] for x in r.json["results"]][-len(scores):] == scores
+        r = http.post("/rpc/search", {"collection": "far", "vector": [3e38, 3e38]})
+        assert [x["score"] for x in r.json][-len(scores):] == scores
+        http.delete("/collections/far")
+
+
 def test_search_took_ms_measures(http, cluster, collection):
     """took_ms grows with the time that the search waits for a lock."""
     table = cluster.psql(f"SELECT vecdb_auth.known_table('{collection}')")
