@@ -296,3 +296,9 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);
 END $$;
 COMMENT ON FUNCTION vecdb_http.count IS 'POST /collections/{name}/count';
+
+CREATE FUNCTION vecdb_http.count_all()
+RETURNS json LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT vecdb_http.count('{}')
+$$;
+COMMENT ON FUNCTION vecdb_http.count_all IS 'POST /collections/{name}/count without a body';

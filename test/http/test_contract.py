@@ -3,6 +3,8 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+from client import assert_error
+
 
 def test_create(http):
     r = http.post("/collections", {"name": "made-1_A", "dimension": 768, "distance": "cosine"})
@@ -151,6 +153,20 @@ def test_count(http, collection):
 
     assert count({"filter": {"year": {"$gte": 2016}}}) == {"count": 1}
     assert count({"filter": {}}) == count({}) == count({"filter": None}) == {"count": 3}
+
+
+def test_count_needs_no_body(http, collection):
+    path = f"/collections/{collection}/count"
+    for headers in ({}, {"Content-Type": "application/json", "Content-Length": "0"}):
+        r = http.request("POST", path, headers=headers)
+        assert (r.status, r.json) == (200, {"count": 3})
+    assert http.request("POST", path, b"").json == {"count": 3}
+    assert_error(http.request("POST", "/collections/nobody/count"), 404, "42P01", '"nobody"')
+    for route in ("upsert", "search", "points/delete"):
+        assert_error(http.request("POST", f"/collections/{collection}/{route}"), 400, "22P02")
+    chunked = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n18\r\n{\"filter\":{\"year\":2015}}\r\n0\r\n\r\n")
+    assert b'{"count":1}' in http.raw(chunked.encode())[2]
 
 
 def test_healthz(http):

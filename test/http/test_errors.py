@@ -181,14 +181,33 @@ def test_wrong_method(http, method, path, allow):
         assert r.headers["Allow"] == allow
 
 
-@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data",
+CURL = ["", "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-8"]
+
+
+@pytest.mark.parametrize("media", [*CURL, "text/plain", "multipart/form-data",
                                    "application/jsonx", "text/json; application/json"])
-def test_body_must_say_that_it_is_json(http, collection, media):
-    """A web page can post these without asking first."""
-    for path in (f"/collections/{collection}/points/delete", "/rpc/drop_collection", "/collections"):
-        r = http.post(path, '{"ids":["a"]}', headers={"Content-Type": media})
-        assert_error(r, 415, "HTTP415")
+def test_body_must_be_called_json(http, collection, media):
+    """A web page can post these without asking first, but not without a trace."""
+    for trace in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Referer": "https://evil.example/"},
+                  {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Mode": "no-cors"}, {}):
+        if not trace and media in CURL:
+            continue
+        for path in (f"/collections/{collection}/points/delete", "/rpc/drop_collection", "/collections"):
+            r = http.post(path, '{"ids":["a"]}', headers={"Content-Type": media, **trace})
+            assert_error(r, 415, "HTTP415")
     assert http.get(f"/collections/{collection}").json["count"] == 3
+
+
+@pytest.mark.parametrize("media", CURL)
+def test_what_curl_and_bare_clients_say_is_taken_for_json(http, collection, media):
+    """curl -d without -H, urllib, http.client."""
+    for path, body in ((f"/collections/{collection}/points/delete", '{"ids":["a"]}'),
+                       ("/rpc/delete_points", f'{{"collection":"{collection}","ids":["b"]}}')):
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n"
+        if media:
+            head += f"Content-Type: {media}\r\n"
+        assert http.raw(f"{head}\r\n{body}".encode())[0] == 200
+    assert http.get(f"/collections/{collection}").json["count"] == 1
 
 
 def test_json_with_charset_is_json(http, collection):
