@@ -183,6 +183,7 @@ demo_database() {
 	# What the owner creates in SQL is served over HTTP, too, as what the admin
 	# creates, and the other way round.
 	demo_sql <<-'SQL'
+	SET client_min_messages = warning;
 	GRANT vecdb_admin TO vecdb;
 	ALTER DEFAULT PRIVILEGES FOR ROLE vecdb IN SCHEMA vecdb_data
 	  GRANT SELECT ON TABLES TO vecdb_reader;
