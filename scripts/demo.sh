@@ -117,6 +117,8 @@ demo_cluster() {
 		if wanted_is "${VECDB_PG_PORT:-}" pg; then
 			return
 		fi
+		# Before anything is stopped for a port that cannot be had.
+		choose_port VECDB_PG_PORT pg 5433 > /dev/null
 		step "Stopping PostgreSQL: it gets another port"
 		stop_cluster "$DATA"
 	fi
@@ -205,6 +207,7 @@ demo_http() {
 		fi
 		step "Stopping PostgREST and nginx: their set-up has changed"
 	fi
+	wanted_is "${VECDB_HTTP_PORT:-}" http || choose_port VECDB_HTTP_PORT http 8080 > /dev/null
 	# Also when only one of the two is left, or answers no more.
 	[ ! -d "$HTTP" ] || "$VECDB_DIR/http/serve" stop "$HTTP" > /dev/null
 	port=$(choose_port VECDB_HTTP_PORT http 8080)
