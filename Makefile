@@ -11,7 +11,7 @@ HDRS = $(sort $(wildcard src/*.h src/*/*.h))
 OBJS = $(SRCS:.c=.o)
 
 REGRESS = $(sort $(patsubst sql/%.sql,%,$(wildcard sql/*.sql)))
-REGRESS_OPTS = --load-extension=vecdb
+REGRESS_OPTS = --load-extension=vecdb --encoding=UTF8
 ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test/isolation --outputdir=test/isolation --load-extension=vecdb
 TAP_TESTS = 1

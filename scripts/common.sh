@@ -70,10 +70,13 @@ readonly STATE_MARK=made-by-vecdb
 
 # Sets STATE; creates nothing.
 find_state() {
-	local name sum
+	local LC_ALL=C name sum
 
+	# The sum tells checkouts of one name apart.
 	sum=$(printf '%s' "$VECDB_DIR" | cksum)
-	name=${VECDB_DIR##*/}-${sum%% *}
+	name=${VECDB_DIR##*/}
+	name=${name//[!A-Za-z0-9_.-]/_}
+	name=${name:0:30}-${sum%% *}
 	if [ -n "${VECDB_HOME:-}" ]; then
 		case $VECDB_HOME in
 			/*) STATE=${VECDB_HOME%/} ;;
@@ -87,9 +90,9 @@ find_state() {
 		STATE=${XDG_STATE_HOME:-$HOME/.local/state}/vecdb/$name
 	fi
 	case $STATE in
-		*[[:space:]\'\"\\]*)
-			die "the state directory \"$STATE\" has a blank, a quote or a backslash in its name" \
-				"Set VECDB_HOME to a plain path." ;;
+		*[!A-Za-z0-9/_.+~,-]*)
+			die "the state directory \"$STATE\" has a character in its name that configuration files cannot hold" \
+				"Set VECDB_HOME to a path of letters, digits and / _ . + ~ , - only." ;;
 	esac
 }
 

@@ -117,6 +117,8 @@ demo_cluster() {
 		if wanted_is "${VECDB_PG_PORT:-}" pg; then
 			return
 		fi
+		# Before anything is stopped for a port that cannot be had.
+		choose_port VECDB_PG_PORT pg 5433 > /dev/null
 		step "Stopping PostgreSQL: it gets another port"
 		stop_cluster "$DATA"
 	fi
@@ -183,6 +185,7 @@ demo_database() {
 	# What the owner creates in SQL is served over HTTP, too, as what the admin
 	# creates, and the other way round.
 	demo_sql <<-'SQL'
+	SET client_min_messages = warning;
 	GRANT vecdb_admin TO vecdb;
 	ALTER DEFAULT PRIVILEGES FOR ROLE vecdb IN SCHEMA vecdb_data
 	  GRANT SELECT ON TABLES TO vecdb_reader;
@@ -204,6 +207,7 @@ demo_http() {
 		fi
 		step "Stopping PostgREST and nginx: their set-up has changed"
 	fi
+	wanted_is "${VECDB_HTTP_PORT:-}" http || choose_port VECDB_HTTP_PORT http 8080 > /dev/null
 	# Also when only one of the two is left, or answers no more.
 	[ ! -d "$HTTP" ] || "$VECDB_DIR/http/serve" stop "$HTTP" > /dev/null
 	port=$(choose_port VECDB_HTTP_PORT http 8080)

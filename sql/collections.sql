@@ -119,6 +119,7 @@ SELECT * FROM vecdb.search_request('{"vector":[1],"top_k":2.5}');
 SELECT * FROM vecdb.search_request('{"vector":[1],"top_k":1e99}');
 SELECT * FROM vecdb.search_request('{"vector":[1],"top_k":0}');
 SELECT * FROM vecdb.search_request('{"vector":[1],"offset":-1}');
+SELECT * FROM vecdb.search_request('{"vector":[1],"offset":2147483648}');
 SELECT * FROM vecdb.search_request('{"vector":[1],"include_vector":1}');
 SELECT * FROM vecdb.search_request('{"vector":[1],"score_threshold":"x"}');
 SELECT * FROM vecdb.search_request('{"vector":[1],"score_threshold":1e999}');

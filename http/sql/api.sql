@@ -83,8 +83,9 @@ DECLARE
 	d text;
 	h text;
 BEGIN
-	RETURN QUERY SELECT * FROM vecdb.search(collection, vector, top_k, filter, include_metadata, include_vector,
-												"offset", score_threshold);
+	RETURN QUERY SELECT s.id, vecdb_auth.json_score(s.score), s.metadata, s.vector
+		FROM vecdb.search(collection, vector, top_k, filter, include_metadata, include_vector,
+						  "offset", score_threshold) AS s;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);

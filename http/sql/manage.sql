@@ -172,7 +172,8 @@ BEGIN
 				 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 				 WHERE CASE n.nspname
 						   WHEN 'vecdb_auth' THEN proname IN ('fail', 'table_of', 'is_anonymous',
-							   'find_key', 'pre_request', 'header', 'check_fields', 'text_field', 'to_filter')
+							   'find_key', 'pre_request', 'header', 'check_fields', 'text_field',
+							   'whole_field', 'to_filter', 'json_score')
 						   WHEN 'vecdb_api' THEN r.rank >= vecdb_auth.needed_rank(proname)
 						   WHEN 'vecdb_http' THEN r.rank >= vecdb_auth.needed_rank(proname)
 					   END

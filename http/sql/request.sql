@@ -45,13 +45,19 @@ BEGIN
 		WHEN code = '28000' THEN 401
 		WHEN code = '42501' THEN CASE WHEN vecdb_auth.is_anonymous() THEN 401 ELSE 403 END
 		WHEN code = '57014' THEN 504
+		-- PostgREST makes a GET a transaction that only reads
+		WHEN code = '25006' AND current_setting('request.method', true) = 'GET' THEN 405
 		WHEN code IN ('25006', '55P03', '55006') OR code LIKE '40%' OR code LIKE '53%' THEN 503
 		WHEN code LIKE '22%' OR code LIKE '23%' OR code LIKE '54%'
 			OR code IN ('21000', '0A000', 'P0001') THEN 400
 		ELSE 500
 	END;
 
-	IF status = 401 THEN
+	IF status = 405 THEN
+		message := 'this function writes, so it is not called by GET';
+		hint := 'Call it by POST.';
+		headers := '{"Allow": "POST"}';
+	ELSIF status = 401 THEN
 		headers := '{"WWW-Authenticate": "Bearer"}';
 	ELSIF status = 503 THEN
 		headers := '{"Retry-After": "1"}';
@@ -83,6 +89,16 @@ RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	   AND EXISTS (SELECT FROM pg_roles WHERE rolname = current_user
 				   AND rolname = current_setting('app.settings.vecdb_anonymous', true))
 $$;
+
+--
+-- vecdb_auth: what both exposed schemas share
+--
+
+-- A score that JSON can say: of vectors so long that their distance or product
+-- is no finite number, the largest there is instead.
+CREATE FUNCTION vecdb_auth.json_score(score double precision)
+RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+RETURN least(greatest(score, -1.7976931348623157e308), 1.7976931348623157e308);
 
 --
 -- vecdb_auth: the check before each request (PostgREST's db-pre-request)

@@ -65,6 +65,24 @@ BEGIN
 	RETURN body ->> field;
 END $$;
 
+-- A field that must be a whole number from lowest to highest: 3, 3.0 and 0.3e1
+-- are the same number to JSON.  The pattern bounds what is converted.
+CREATE FUNCTION vecdb_auth.whole_field(body json, field text, lowest integer, highest integer)
+RETURNS integer LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	given text := coalesce(body ->> field, 'null');
+	n numeric;
+BEGIN
+	IF json_typeof(body -> field) = 'number' AND given ~ '^-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?$' THEN
+		n := given::numeric;
+	END IF;
+	IF n = trunc(n) AND n BETWEEN lowest AND highest THEN
+		RETURN n;
+	END IF;
+	RAISE invalid_parameter_value USING
+		MESSAGE = format('%s: must be a whole number from %s to %s, not %s', field, lowest, highest, left(given, 40));
+END $$;
+
 -- The filter of a request that has one, else (null as well) the one that lets
 -- all pass.  A
 -- function for the sake of its result type: no body here names its schema.
@@ -87,19 +105,17 @@ DECLARE
 	d text;
 	h text;
 	collection text;
+	dimension integer;
 	made vecdb.collection_info;
 BEGIN
 	PERFORM vecdb_auth.check_fields($1, '{name,dimension}', '{distance}',
 		'A new collection is {"name": "...", "dimension": 3, "distance": "cosine"}; distance may be left out.');
 	collection := vecdb_auth.text_field($1, 'name');
-	IF json_typeof($1 -> 'dimension') <> 'number' OR $1 ->> 'dimension' !~ '^-?[0-9]+$' THEN
-		RAISE invalid_parameter_value USING MESSAGE = 'dimension: must be a whole number from 1 to 16000';
-	END IF;
+	dimension := vecdb_auth.whole_field($1, 'dimension', 1, 16000);
 	IF $1 ->> 'distance' IS NULL THEN
-		made := vecdb.create_collection(collection, ($1 ->> 'dimension')::integer);
+		made := vecdb.create_collection(collection, dimension);
 	ELSE
-		made := vecdb.create_collection(collection, ($1 ->> 'dimension')::integer,
-										vecdb_auth.text_field($1, 'distance'));
+		made := vecdb.create_collection(collection, dimension, vecdb_auth.text_field($1, 'distance'));
 	END IF;
 	PERFORM set_config('response.status', '201', true);
 	RETURN row_to_json(r) FROM (SELECT 'created' AS status, made AS collection) AS r;
@@ -196,8 +212,9 @@ BEGIN
 			ELSE (SELECT row_to_json(r) FROM (SELECT s.id, s.score) AS r)
 		END), '[]') INTO found
 	FROM vecdb.search_request($1) AS q,
-		 vecdb.search(collection, q.vector, q.top_k, q.filter, q.include_metadata, q.include_vector,
-					  q."offset", q.score_threshold) AS s;
+		 LATERAL (SELECT id, vecdb_auth.json_score(score) AS score, metadata, vector
+				  FROM vecdb.search(collection, q.vector, q.top_k, q.filter, q.include_metadata, q.include_vector,
+									q."offset", q.score_threshold)) AS s;
 	RETURN row_to_json(r)
 	FROM (SELECT found AS results,
 				 (extract(epoch FROM clock_timestamp() - started) * 1000)::integer AS took_ms) AS r;
@@ -279,3 +296,9 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);
 END $$;
 COMMENT ON FUNCTION vecdb_http.count IS 'POST /collections/{name}/count';
+
+CREATE FUNCTION vecdb_http.count_all()
+RETURNS json LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT vecdb_http.count('{}')
+$$;
+COMMENT ON FUNCTION vecdb_http.count_all IS 'POST /collections/{name}/count without a body';

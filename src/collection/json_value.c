@@ -82,7 +82,7 @@ vdb_json_read_int(VdbJsonReader *r, int min, int max)
 	value = vdb_json_read_double(r);
 	if (value < min || value > max || value != floor(value))
 		vdb_json_error(r, ERRCODE_INVALID_PARAMETER_VALUE,
-					   "must be a whole number from %d to %d, not %g",
+					   "must be a whole number from %d to %d, not %.15g",
 					   min, max, value);
 	return (int) value;
 }

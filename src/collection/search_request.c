@@ -20,7 +20,8 @@ PG_FUNCTION_INFO_V1(vdb_search_request);
 	"\"include_metadata\": true, \"include_vector\": false, \"offset\": 0, " \
 	"\"score_threshold\": 0.5}; only \"vector\" is required."
 
-#define MAX_TOP_K 10000			/* vecdb.check_search() has it, too */
+/* That of vecdb.check_search(), which says it to callers in SQL. */
+#define MAX_TOP_K 10000
 
 /* In the order of the result's columns. */
 enum SearchField
@@ -54,9 +55,9 @@ static Datum read_field(VdbJsonReader *r, int field);
  * vecdb.search_request(body json) returns record (vector, top_k, filter,
  * include_metadata, include_vector, offset, score_threshold)
  *
- * null stands for a field that is not given, except for vector.  Checks types,
- * ranges and the structure of the filter; vecdb.search() checks what depends on
- * the collection.
+ * null stands for a field that is not given, except for vector.  Checks types
+ * and the structure of the filter; vecdb.search() checks what depends on the
+ * collection, dimensions and a zero vector.
  */
 Datum
 vdb_search_request(PG_FUNCTION_ARGS)

@@ -3,6 +3,8 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 
+from client import assert_error
+
 
 def test_create(http):
     r = http.post("/collections", {"name": "made-1_A", "dimension": 768, "distance": "cosine"})
@@ -15,6 +17,14 @@ def test_create(http):
 def test_create_defaults_to_cosine(http):
     for body in ({"name": "plain", "dimension": 2}, {"name": "plain", "dimension": 2, "distance": None}):
         assert http.post("/collections", body).json["collection"]["distance"] == "cosine"
+        http.delete("/collections/plain")
+
+
+def test_whole_numbers_are_whole_however_they_are_written(http):
+    for dimension in ("2.0", "2e0", "0.2E+1"):
+        r = http.post("/collections", f'{{"name":"plain","dimension":{dimension}}}')
+        assert r.status == 201 and r.json["collection"]["dimension"] == 2, dimension
+        assert type(r.json["collection"]["dimension"]) is int
         http.delete("/collections/plain")
 
 
@@ -98,6 +108,19 @@ def test_search_scores_of_each_distance(http):
         http.delete("/collections/scores")
 
 
+def test_scores_beyond_all_numbers_are_numbers(http):
+    """JSON has no infinity: PostgreSQL would write the string "Infinity"."""
+    for distance, scores in (("euclidean", [1.7976931348623157e308]), ("dot", [1.7976931348623157e308, -1.7976931348623157e308])):
+        http.post("/collections", {"name": "far", "dimension": 2, "distance": distance})
+        far = [{"id": "p", "vector": [3e38, 3e38]}, {"id": "m", "vector": [-3e38, -3e38]}]
+        http.post("/collections/far/upsert", {"points": far})
+        r = http.post("/collections/far/search", {"vector": [3e38, 3e38]})
+        assert [x["score"] for x in r.json["results"]][-len(scores):] == scores
+        r = http.post("/rpc/search", {"collection": "far", "vector": [3e38, 3e38]})
+        assert [x["score"] for x in r.json][-len(scores):] == scores
+        http.delete("/collections/far")
+
+
 def test_search_took_ms_measures(http, cluster, collection):
     """took_ms grows with the time that the search waits for a lock."""
     table = cluster.psql(f"SELECT vecdb_auth.known_table('{collection}')")
@@ -130,6 +153,20 @@ def test_count(http, collection):
 
     assert count({"filter": {"year": {"$gte": 2016}}}) == {"count": 1}
     assert count({"filter": {}}) == count({}) == count({"filter": None}) == {"count": 3}
+
+
+def test_count_needs_no_body(http, collection):
+    path = f"/collections/{collection}/count"
+    for headers in ({}, {"Content-Type": "application/json", "Content-Length": "0"}):
+        r = http.request("POST", path, headers=headers)
+        assert (r.status, r.json) == (200, {"count": 3})
+    assert http.request("POST", path, b"").json == {"count": 3}
+    assert_error(http.request("POST", "/collections/nobody/count"), 404, "42P01", '"nobody"')
+    for route in ("upsert", "search", "points/delete"):
+        assert_error(http.request("POST", f"/collections/{collection}/{route}"), 400, "22P02")
+    chunked = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n18\r\n{\"filter\":{\"year\":2015}}\r\n0\r\n\r\n")
+    assert b'{"count":1}' in http.raw(chunked.encode())[2]
 
 
 def test_healthz(http):

@@ -33,6 +33,16 @@ def test_unescaped_characters_are_taken_as_they_are(http, collection):
     assert http.get(f"/collections/{collection}/points/a+b%20c").json["id"] == "a+b c"
 
 
+def test_slashes_need_not_be_escaped(http, collection):
+    """As quote() of Python leaves them; nothing is below a point."""
+    for point in ("a/b", "a//b", "/a", "a/", "/", "delete/", "a/points/b", "upsert"):
+        http.post(f"/collections/{collection}/upsert", {"points": [{"id": point, "vector": [1, 2, 3]}]})
+        assert http.get(f"/collections/{collection}/points/{quote(point)}").json["id"] == point
+    assert_error(http.get("/collections/nobody/points/x/y"), 404, "42P01")
+    assert_error(http.get(f"/collections/{collection}/points/x/../../{collection}"), 404, "P0002")
+    assert_error(http.delete(f"/collections/{collection}/points/a/b"), 405, "HTTP405")
+
+
 def test_percent_signs_that_escape_nothing(http, collection):
     """nginx refuses these itself."""
     assert http.get(f"/collections/{collection}/points/100%").status == 400

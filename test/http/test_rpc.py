@@ -56,8 +56,12 @@ def test_get_with_arguments_in_the_address(http, collection):
 
 
 def test_reading_functions_are_read_only_and_writing_ones_refuse_get(http, cluster, collection):
-    assert http.get(f"/rpc/delete_points?collection={collection}&ids=" + quote("{a}")).status in (404, 405, 503)
-    assert http.get(f"/rpc/drop_collection?name={collection}").status in (404, 405, 503)
+    for call in (f"delete_points?collection={collection}&ids=" + quote("{a}"), f"drop_collection?name={collection}",
+                 "create_collection?name=by_get&dimension=2"):
+        r = http.get(f"/rpc/{call}", check=False)
+        assert_error(r, 405, "25006", "not called by GET")
+        assert r.headers.get_all("Allow") == ["POST"]
+    assert http.get("/collections/by_get").status == 404
     assert http.get(f"/collections/{collection}").json["count"] == 3
 
 
