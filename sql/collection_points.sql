@@ -35,6 +35,10 @@ SELECT fault('[{"id":"a","vector":' || p || '}]') FROM unnest(ARRAY['1', 'null',
 	'[0.1234567890123456789012345678901234567890,1]']) p;
 SELECT fault('[{"id":"a","vector":[' || repeat('1,', 16000) || '1]}]', 16000);
 SELECT fault('[{"id":"a","vector":[' || repeat('1,', 15999) || '1]}]', 16000);
+SELECT fault('[]', 0);
+SELECT fault('[]', -1);
+SELECT fault('[]', 16001);
+SELECT fault('[{"id":"a","vector":[1,2,3,"x"]}]');
 -- metadata
 SELECT fault('[{"id":"a","vector":[1,2],"metadata":' || p || '}]') FROM unnest(ARRAY['1', 'null', '"x"', '[]', '{"a":"\u0000"}',
 	'{"a":1e200000}', '{"a":"]}"}', '{"a":{"b":[{}]}}']) p;

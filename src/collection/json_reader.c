@@ -33,7 +33,7 @@ vdb_json_open(VdbJsonReader *r, text *json, const char *example)
 {
 	memset(r, 0, sizeof(*r));
 	r->text = text_to_cstring(json);
-	r->end = r->text + strlen(r->text);
+	r->end = r->text + VARSIZE_ANY_EXHDR(json);
 	r->example = example;
 	r->context = CurrentMemoryContext;
 	r->lex = vdb_json_lexer(r->text, (int) (r->end - r->text));

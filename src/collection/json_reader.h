@@ -49,7 +49,7 @@ extern char *vdb_json_read_string(VdbJsonReader *r);
 extern bool vdb_json_read_bool(VdbJsonReader *r);
 extern int	vdb_json_read_int(VdbJsonReader *r, int min, int max);
 extern double vdb_json_read_double(VdbJsonReader *r);
-extern VdbVector *vdb_json_read_vector(VdbJsonReader *r);
+extern VdbVector *vdb_json_read_vector(VdbJsonReader *r, int dim);
 extern char *vdb_json_read_slice(VdbJsonReader *r, JsonTokenType first,
 								 const char *what);
 

@@ -88,7 +88,8 @@ vdb_json_read_int(VdbJsonReader *r, int min, int max)
 }
 
 /*
- * Reads a list of numbers as a vector.
+ * Reads a list of numbers as a vector of dim dimensions, of any number if dim
+ * is 0.
  *
  * The argument was checked to be JSON when it became the type json, so the
  * numbers need not pass the lexer again: the vector parser reads them where
@@ -98,23 +99,35 @@ vdb_json_read_int(VdbJsonReader *r, int min, int max)
  * the terminating NUL byte.
  */
 VdbVector *
-vdb_json_read_vector(VdbJsonReader *r)
+vdb_json_read_vector(VdbJsonReader *r, int dim)
 {
-	float		x[VDB_VECTOR_MAX_DIM];
-	VdbVectorText text;
+	int			room = dim > 0 ? dim : VDB_VECTOR_MAX_DIM;
 	VdbVector  *result;
+	VdbVectorText text;
 
 	if (r->lex->token_type != JSON_TOKEN_ARRAY_START)
 		vdb_json_error(r, ERRCODE_INVALID_PARAMETER_VALUE,
 					   "must be an array of numbers");
 
-	text = vdb_vector_text_parse(r->lex->token_start, r->end,
-								 x, VDB_VECTOR_MAX_DIM);
+	result = palloc(VDB_VECTOR_SIZE(room));
+	text = vdb_vector_text_parse(r->lex->token_start, r->end, result->x, room);
+	if (text.fault == VDB_TEXT_TOO_LONG && dim > 0)
+	{
+		/* Once more, to tell how many there are, or of another fault. */
+		pfree(result);
+		result = palloc(VDB_VECTOR_SIZE(VDB_VECTOR_MAX_DIM));
+		text = vdb_vector_text_parse(r->lex->token_start, r->end, result->x,
+									 VDB_VECTOR_MAX_DIM);
+	}
 	if (text.fault != VDB_TEXT_OK)
 		vector_fault(r, &text);
+	if (dim > 0 && text.dim != dim)
+		vdb_json_error(r, ERRCODE_DATA_EXCEPTION,
+					   "expected %d dimensions, not %d", dim, text.dim);
 
-	result = vdb_vector_alloc(text.dim);
-	memcpy(result->x, x, sizeof(float) * (Size) text.dim);
+	SET_VARSIZE(result, VDB_VECTOR_SIZE(text.dim));
+	result->dim = (int16) text.dim;
+	result->unused = 0;
 
 	r->lex->token_terminator = unconstify(char *, text.at);
 	vdb_json_next_token(r);

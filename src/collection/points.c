@@ -53,7 +53,6 @@ static void read_points(VdbJsonReader *r, PointList *list, int dim);
 static void read_point(VdbJsonReader *r, Point *point, int dim,
 					   MemoryContext scratch);
 static char *read_id(VdbJsonReader *r);
-static VdbVector *read_vector(VdbJsonReader *r, int dim);
 static Datum read_metadata(VdbJsonReader *r, MemoryContext scratch);
 static Datum parse_jsonb(char *json, MemoryContext scratch);
 static int	compare_points(const void *a, const void *b);
@@ -76,6 +75,7 @@ vdb_parse_points(PG_FUNCTION_ARGS)
 	PointList	list;
 	int			i;
 
+	vdb_vector_check_dim(dim);
 	InitMaterializedSRF(fcinfo, 0);
 
 	vdb_json_open(&reader, PG_GETARG_TEXT_PP(0), POINT_EXAMPLE);
@@ -186,7 +186,7 @@ read_point(VdbJsonReader *r, Point *point, int dim, MemoryContext scratch)
 		else if (strcmp(r->key, "vector") == 0)
 		{
 			vdb_json_mark_field(r, &seen, POINT_VECTOR);
-			point->vector = read_vector(r, dim);
+			point->vector = vdb_json_read_vector(r, dim);
 		}
 		else if (strcmp(r->key, "metadata") == 0)
 		{
@@ -214,17 +214,6 @@ read_id(VdbJsonReader *r)
 		vdb_json_error(r, ERRCODE_INVALID_PARAMETER_VALUE,
 					   "must have 1 to %d bytes, not %zu", MAX_ID_BYTES, len);
 	return id;
-}
-
-static VdbVector *
-read_vector(VdbJsonReader *r, int dim)
-{
-	VdbVector  *vector = vdb_json_read_vector(r);
-
-	if (vector->dim != dim)
-		vdb_json_error(r, ERRCODE_DATA_EXCEPTION,
-					   "expected %d dimensions, not %d", dim, vector->dim);
-	return vector;
 }
 
 static Datum

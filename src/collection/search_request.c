@@ -153,7 +153,7 @@ read_field(VdbJsonReader *r, int field)
 	switch ((enum SearchField) field)
 	{
 		case SEARCH_VECTOR:
-			return PointerGetDatum(vdb_json_read_vector(r));
+			return PointerGetDatum(vdb_json_read_vector(r, 0));
 		case SEARCH_TOP_K:
 			return Int32GetDatum(vdb_json_read_int(r, 1, MAX_TOP_K));
 		case SEARCH_FILTER:
