@@ -15,6 +15,7 @@
  *	  DK_VEC		float, or a vector type of DK_LANES floats
  *	  DK_PREFETCH	optional: bytes of a to prefetch ahead in the main loop
  *	  DK_LOAD(p)	DK_LANES elements from address p, widened to DK_VEC
+ *	  DK_COSINE_ONLY, DK_NO_COSINE	optional: leave out the other kernels, or it
  *	  DK_SHORT		VdbKernels for arrays of less than DK_LANES elements (unless
  *					DK_LANES is 1)
  *
@@ -188,6 +189,8 @@ DK_NAME(sum_lanes)(DK_VEC v)
 		DK_REST(step); \
 	} while (0)
 
+#ifndef DK_COSINE_ONLY
+
 /* Squared Euclidean distance */
 DK_TARGET static float
 DK_NAME(l2sq)(int dim, const DK_ELEM *a, const DK_ELEM *b)
@@ -235,6 +238,10 @@ DK_NAME(l1)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 	return DK_SUM(acc);
 }
 
+#endif							/* DK_COSINE_ONLY */
+
+#ifndef DK_NO_COSINE
+
 /*
  * Inner product and both squared norms: one pass, but three where the lanes
  * are scalars, because compilers vectorise 16 accumulators and not 48.
@@ -271,6 +278,8 @@ DK_NAME(cosine)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 	return sums;
 }
 
+#endif							/* DK_NO_COSINE */
+
 #undef DK_ABS
 #undef DK_SUM_LANES
 #undef DK_REST
@@ -280,6 +289,8 @@ DK_NAME(cosine)(int dim, const DK_ELEM *a, const DK_ELEM *b)
 #undef DK_FULL
 #undef DK_PARTIAL
 #undef DK_PREFETCH
+#undef DK_COSINE_ONLY
+#undef DK_NO_COSINE
 #undef DK_PREFETCH_AHEAD
 #undef DK_EACH
 #undef DK_EACH_4

@@ -19,6 +19,7 @@
 #define DK_LANES 8
 #define DK_ACCS 4
 #define DK_VEC VdbFloat8
+#define DK_PREFETCH 2048
 #define DK_LOAD(p) (*(const VdbFloat8 *) (p))
 #define DK_SHORT vdb_kernels_scalar
 #include "kernel_template.h"
