@@ -858,7 +858,7 @@ CREATE FUNCTION vecdb.parse_points(points json, dimension integer)
 COMMENT ON FUNCTION vecdb.parse_points(json, integer) IS
 	'check a list of points, or {"points": list}, and turn it into rows, sorted by id';
 
-CREATE FUNCTION vecdb.raise_write_error(collection text, tab text, state text, message text) RETURNS void
+CREATE FUNCTION vecdb.raise_write_error(collection text, tab text, state text) RETURNS void
 	LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 AS $$
@@ -866,19 +866,17 @@ BEGIN
 	IF to_regclass(tab) IS NULL THEN	-- dropped by another session just now
 		PERFORM vecdb.raise_unknown_collection(collection);
 	END IF;
-	RAISE EXCEPTION USING
-		ERRCODE = state,
-		MESSAGE = CASE state
-			WHEN '42501' THEN format('permission denied for collection "%s"', collection)
-			ELSE message END,
-		DETAIL = CASE state
-			WHEN '42501' THEN 'Writing needs the privileges SELECT, INSERT, UPDATE and DELETE, '
-				'and the consent of the row-level security policies, if there are any.'
-			ELSE '' END;
+	IF state = '42501' THEN
+		RAISE EXCEPTION USING
+			ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('permission denied for collection "%s"', collection),
+			DETAIL = 'Writing needs the privileges SELECT, INSERT, UPDATE and DELETE, '
+				'and the consent of the row-level security policies, if there are any.';
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION vecdb.raise_write_error(text, text, text, text) IS
-	'error of a write, in terms of the collection';
+COMMENT ON FUNCTION vecdb.raise_write_error(text, text, text) IS
+	'error of a write, in terms of the collection; returns if it is about something else';
 
 CREATE FUNCTION vecdb.upsert(collection text, points json) RETURNS bigint
 	LANGUAGE plpgsql
@@ -902,7 +900,8 @@ BEGIN
 		GET DIAGNOSTICS n = ROW_COUNT;
 	EXCEPTION
 		WHEN undefined_table OR insufficient_privilege THEN
-			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE, SQLERRM);
+			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE);
+			RAISE;
 	END;
 	RETURN n;
 END
@@ -1046,7 +1045,8 @@ BEGIN
 		GET DIAGNOSTICS n = ROW_COUNT;
 	EXCEPTION
 		WHEN undefined_table OR insufficient_privilege THEN
-			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE, SQLERRM);
+			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE);
+			RAISE;
 	END;
 	RETURN n;
 END

@@ -175,6 +175,20 @@ SELECT vecdb.upsert('papers', '[{"id":"a","vector":[1,2,3],"metadata":{"year":20
 SELECT vecdb.upsert('papers', '[{"id":"new","vector":[1,2,3],"metadata":{"year":2000}}]');
 RESET ROLE;
 
+-- an error of a trigger stays as it is
+CREATE FUNCTION regress_vecdb_trigger() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN RAISE undefined_table USING MESSAGE = 'no audit table', DETAIL = 'Its detail.', HINT = 'Its hint.'; END$$;
+SELECT format('CREATE TRIGGER audit BEFORE INSERT OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION regress_vecdb_trigger()',
+	vecdb.collection_table(:papers_id)) \gexec
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SELECT vecdb.upsert('papers', '[{"id":"a","vector":[1,2,3]}]');
+SELECT vecdb.delete_points('papers', '{b}');
+\unset SHOW_CONTEXT
+\set VERBOSITY terse
+SELECT format('DROP TRIGGER audit ON %s', vecdb.collection_table(:papers_id)) \gexec
+DROP FUNCTION regress_vecdb_trigger();
+
 -- a table dropped by hand disappears from the list and leaves its name free
 SELECT format('DROP TABLE %s', vecdb.collection_table(:papers_id)) \gexec
 SELECT * FROM vecdb.list_collections();

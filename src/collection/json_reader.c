@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "collection/json_reader.h"
-#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonfuncs.h"
@@ -36,6 +35,7 @@ vdb_json_open(VdbJsonReader *r, text *json, const char *example)
 	r->end = r->text + VARSIZE_ANY_EXHDR(json);
 	r->example = example;
 	r->context = CurrentMemoryContext;
+	initStringInfo(&r->key_buffer);
 	r->lex = vdb_json_lexer(r->text, (int) (r->end - r->text));
 	vdb_json_next_token(r);
 }
@@ -97,7 +97,9 @@ vdb_json_next_field(VdbJsonReader *r, bool *started)
 
 	if (r->lex->token_type != JSON_TOKEN_STRING)
 		vdb_json_report(JSON_EXPECTED_STRING, r->lex);
-	r->key = pstrdup(r->lex->strval->data);
+	resetStringInfo(&r->key_buffer);
+	appendStringInfoString(&r->key_buffer, r->lex->strval->data);
+	r->key = r->key_buffer.data;
 	vdb_json_next_token(r);
 	expect_token(r, JSON_TOKEN_COLON, JSON_EXPECTED_COLON);
 	return true;
@@ -232,6 +234,6 @@ vdb_json_unknown_field(VdbJsonReader *r)
 void
 vdb_json_missing_field(VdbJsonReader *r, const char *field)
 {
-	r->key = pstrdup(field);
+	r->key = field;
 	vdb_json_error(r, ERRCODE_INVALID_PARAMETER_VALUE, "field is missing");
 }

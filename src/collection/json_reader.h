@@ -11,6 +11,7 @@
 #include "pg_compat.h"
 
 #include "common/jsonapi.h"
+#include "lib/stringinfo.h"
 
 #include "vector/vector.h"
 
@@ -26,7 +27,8 @@ typedef struct VdbJsonReader
 	char	   *end;
 	const char *list;			/* name of the list that is read, or NULL */
 	int			index;			/* position in it, from 0 */
-	char	   *key;			/* field of the object that is read, or NULL */
+	const char *key;			/* field of the object that is read, or NULL */
+	StringInfoData key_buffer;	/* of the last field */
 	const char *example;		/* hint: what a right object looks like */
 	bool		is_located;		/* the error that was raised names its place */
 	MemoryContext context;		/* the reader's */

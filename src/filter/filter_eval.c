@@ -4,13 +4,16 @@
  *	  Evaluates a compiled filter against a metadata document.
  *
  * Runs once per row of a scan.  Nothing in this file can raise an error that
- * depends on the document (F2) or leaves memory allocated (F3).
+ * depends on the document (F2) or leaves memory allocated (F3).  Loops over
+ * a document's elements can be interrupted: a thousand conditions on an array of
+ * a million elements take a minute.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "filter/filter_internal.h"
+#include "miscadmin.h"
 
 static bool eval_condition(const VdbFilter *filter, const JsonbValue *value);
 static bool is_in_range(const VdbFilter *filter, const JsonbValue *value);
@@ -161,6 +164,7 @@ contains_any(const VdbFilter *filter, JsonbContainer *array)
 
 	while (!found && (token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_ELEM)
 			found = find_value(filter, &element) >= 0;
 	}
@@ -196,6 +200,7 @@ contains_all(const VdbFilter *filter, JsonbContainer *array)
 	{
 		int			i = token == WJB_ELEM ? find_value(filter, &element) : -1;
 
+		CHECK_FOR_INTERRUPTS();
 		if (i >= 0 && !is_found[i])
 		{
 			is_found[i] = true;

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "filter/filter_internal.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -86,6 +87,7 @@ compare_containers(JsonbContainer *a, JsonbContainer *b)
 	itb = JsonbIteratorInit(b);
 	while (cmp == 0 && (token = JsonbIteratorNext(&ita, &va, true)) != WJB_DONE)
 	{
+		CHECK_FOR_INTERRUPTS();
 		(void) JsonbIteratorNext(&itb, &vb, true);
 		if (token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM)
 			cmp = vdb_filter_compare_values(&va, &vb);

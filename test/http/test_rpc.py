@@ -79,7 +79,7 @@ def test_results_can_be_counted_and_cut(http, collection):
 
 @pytest.mark.parametrize("fn, args, status, code", [
     ("search", {"collection": "nobody", "vector": [1]}, 404, "42P01"),
-    ("get_collection", {"name": None}, 404, "42P01"),
+    ("get_collection", {"name": None}, 400, "22004"),
     ("create_collection", {"name": "bad name", "dimension": 3}, 400, "22023"),
     ("create_collection", {"name": "x", "dimension": 0}, 400, "22023"),
     ("search", {"collection": "C", "vector": [1, 2]}, 400, "22000"),
