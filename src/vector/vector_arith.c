@@ -104,36 +104,55 @@ check_overflow(const VdbVector *v)
 			float_overflow_error();
 }
 
-Datum
-vdb_vector_add(PG_FUNCTION_ARGS)
+/* The operations on elements; inlined where they are named. */
+static inline float
+add(float a, float b)
 {
-	VdbVector  *a = PG_GETARG_VDB_VECTOR_P(0);
-	VdbVector  *b = PG_GETARG_VDB_VECTOR_P(1);
+	return a + b;
+}
+
+static inline float
+subtract(float a, float b)
+{
+	return a - b;
+}
+
+static inline float
+multiply(float a, float b)
+{
+	return a * b;
+}
+
+/*
+ * The vector of operation(a[i], b[i]), for vectors of the same dimensions.
+ */
+static inline VdbVector *
+each_element(const VdbVector *a, const VdbVector *b,
+			 float (*operation)(float, float))
+{
 	VdbVector  *result;
 	int			i;
 
 	vdb_vector_check_same_dim(a, b);
 	result = vdb_vector_alloc(a->dim);
 	for (i = 0; i < a->dim; i++)
-		result->x[i] = a->x[i] + b->x[i];
+		result->x[i] = operation(a->x[i], b->x[i]);
 	check_overflow(result);
-	PG_RETURN_VDB_VECTOR_P(result);
+	return result;
+}
+
+Datum
+vdb_vector_add(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_VDB_VECTOR_P(each_element(PG_GETARG_VDB_VECTOR_P(0),
+										PG_GETARG_VDB_VECTOR_P(1), add));
 }
 
 Datum
 vdb_vector_sub(PG_FUNCTION_ARGS)
 {
-	VdbVector  *a = PG_GETARG_VDB_VECTOR_P(0);
-	VdbVector  *b = PG_GETARG_VDB_VECTOR_P(1);
-	VdbVector  *result;
-	int			i;
-
-	vdb_vector_check_same_dim(a, b);
-	result = vdb_vector_alloc(a->dim);
-	for (i = 0; i < a->dim; i++)
-		result->x[i] = a->x[i] - b->x[i];
-	check_overflow(result);
-	PG_RETURN_VDB_VECTOR_P(result);
+	PG_RETURN_VDB_VECTOR_P(each_element(PG_GETARG_VDB_VECTOR_P(0),
+										PG_GETARG_VDB_VECTOR_P(1), subtract));
 }
 
 /*
@@ -145,14 +164,9 @@ vdb_vector_mul(PG_FUNCTION_ARGS)
 {
 	VdbVector  *a = PG_GETARG_VDB_VECTOR_P(0);
 	VdbVector  *b = PG_GETARG_VDB_VECTOR_P(1);
-	VdbVector  *result;
+	VdbVector  *result = each_element(a, b, multiply);
 	int			i;
 
-	vdb_vector_check_same_dim(a, b);
-	result = vdb_vector_alloc(a->dim);
-	for (i = 0; i < a->dim; i++)
-		result->x[i] = a->x[i] * b->x[i];
-	check_overflow(result);
 	for (i = 0; i < a->dim; i++)
 		if (unlikely(result->x[i] == 0) && a->x[i] != 0 && b->x[i] != 0)
 			float_underflow_error();
