@@ -120,6 +120,26 @@ QK_NAME(dot_int16)(int n, const int16 *t, const int8 *v)
 	return QK_SUM_LONG_64(even) + QK_SUM_LONG_64(odd);
 }
 
+/*
+ * By blocks of 512, of which a lane of QK_LONG sees 128: 128 * 4095^2 < 2^31.
+ */
+QK_TARGET static int64
+QK_NAME(squares_int16)(int n, const int16 *t)
+{
+	int64		sum = 0;
+
+	for (int block = 0; block < n; block += 512)
+	{
+		int			end = Min(block + 512, n);
+		QK_LONG		part = QK_ZERO_LONG;
+
+		for (int i = block; i < end; i += QK_WORDS)
+			part = QK_MADD_WORDS(part, QK_LOAD_WORDS(t + i), QK_LOAD_WORDS(t + i));
+		sum += QK_SUM_LONG_64(part);
+	}
+	return sum;
+}
+
 QK_TARGET static int32
 QK_NAME(dot_int8)(int n, const int8 *a, const int8 *b)
 {
@@ -158,6 +178,7 @@ const VdbQuantKernels QK_TABLE_NAME = {
 	.ip_halves = QK_NAME(ip_halves),
 	.ip = QK_NAME(ip),
 	.dot_int16 = QK_NAME(dot_int16),
+	.squares_int16 = QK_NAME(squares_int16),
 	.dot_int8 = QK_NAME(dot_int8),
 	.residual = QK_NAME(residual),
 	.code_signs = QK_NAME(code_signs),

@@ -67,6 +67,7 @@ struct VdbQuantKernels
 	float		(*ip)(int n, const float *a, const float *b);
 	/* |t[i]| <= 4095, |v[i]| <= 127, n <= 16384 */
 	int64		(*dot_int16)(int n, const int16 *t, const int8 *v);
+	int64		(*squares_int16)(int n, const int16 *t);
 	int32		(*dot_int8)(int n, const int8 *a, const int8 *b);
 
 	/* r[i] = scale * x[i] - c[i]; returns the sum of r[i]^2 */

@@ -125,15 +125,10 @@ quantize_query(VdbQuery *query, const float *x, int16 *t, int8 *q8)
 
 	if (layout->codec == VDB_CODEC_INT8)
 	{
-		int64		squares = 0;
-
-		memset(t, 0, int16_bytes(layout));
-		if (largest > 0)
-			k->to_int16(layout->padded, x, MOST_INT16 / largest, t);
+		k->to_int16(layout->padded, x, largest > 0 ? MOST_INT16 / largest : 0, t);
 		query->t_step = (double) largest / MOST_INT16;
-		for (int i = 0; i < layout->padded; i++)
-			squares += (int32) t[i] * t[i];
-		query->t_squares = query->t_step * query->t_step * (double) squares;
+		query->t_squares = query->t_step * query->t_step *
+			(double) k->squares_int16(layout->padded, t);
 		/* half a step each, and the rounding of the scale and the product */
 		query->error = (0.5 + 0.01) * query->t_step * sqrt(layout->padded);
 	}
@@ -141,9 +136,8 @@ quantize_query(VdbQuery *query, const float *x, int16 *t, int8 *q8)
 	{
 		float		coded = k->max_abs(layout->code_dims, x);
 
-		memset(q8, 0, layout->code_dims + Q8_SLACK);
-		if (coded > 0)
-			k->to_int8(layout->code_dims, x, MOST_INT8 / coded, q8);
+		k->to_int8(layout->code_dims, x, coded > 0 ? MOST_INT8 / coded : 0, q8);
+		memset(q8 + layout->code_dims, 0, Q8_SLACK);
 		query->q8_step = coded / MOST_INT8;
 		for (int i = 0; i < layout->code_dims; i++)
 			query->q8_sum += q8[i];

@@ -88,10 +88,12 @@ vdb_rotate(const VdbRotation *rotation, VdbMetric metric, const float *in,
 	const VdbQuantKernels *k = rotation->kernels;
 	int			padded = rotation->padded;
 	int			words = round_words(padded);
-	float		largest = 0;
+	int			whole = rotation->dim / 32 * 32;
+	float		largest = k->max_abs(whole, in);
+	double		norm;
 	VdbRotated	result = {0, 0, out};
 
-	for (int i = 0; i < rotation->dim; i++)
+	for (int i = whole; i < rotation->dim; i++)
 		largest = Max(largest, fabsf(in[i]));
 	memset(out + rotation->dim, 0, (padded - rotation->dim) * sizeof(float));
 	if (largest == 0)
@@ -100,10 +102,11 @@ vdb_rotate(const VdbRotation *rotation, VdbMetric metric, const float *in,
 		return result;
 	}
 	result.exponent = scale_to_unit(rotation->dim, in, out, largest);
-	result.norm = (float) norm_of(rotation->dim, out);
+	norm = norm_of(rotation->dim, out);
+	result.norm = (float) norm;
 	if (metric == VDB_METRIC_COSINE)
 	{
-		float		inverse = (float) (1 / norm_of(rotation->dim, out));
+		float		inverse = (float) (1 / norm);
 
 		for (int i = 0; i < rotation->dim; i++)
 			out[i] *= inverse;
