@@ -126,7 +126,7 @@ static void
 run_case(const Case *c, const VdbQuantKernels *k, VdbSimdLevel level)
 {
 	VdbLayoutRequest request = {.metric = VDB_METRIC_L2, .dim = c->dim,
-		.links = LINKS, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+		.links = LINKS, .max_links = LINKS, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
 	const VdbKernels *exact = vdb_kernels_find(level);
 	VdbQuantLayout layout;
 	VdbRotation rotation;

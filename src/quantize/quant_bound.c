@@ -19,7 +19,12 @@
  * On top come the roundings of the two sums: relative ones of at most
  * (D/32 + 8) u for the room's own, and (dim/16 + 12) u of the sum of the terms'
  * magnitudes for the SQL operator's kernel (distance/kernel_template.h).
+ * What underflows loses at most 2^-149 a term, in the operator's unit and in
+ * the query's; a squared distance so loses at most dim times that.
  * Values beyond float's range have no bound: the operator says Infinity.
+ *
+ * The cosine of a vector whose squared norm under- or overflows float32 is
+ * not bounded: the operator works with what is left of the norm.
  *
  *-------------------------------------------------------------------------
  */
@@ -32,6 +37,9 @@
 #include "quant_stored.h"
 
 #define UNIT_ROUNDOFF 0x1p-24
+
+/* The root of what a term can lose by underflow */
+#define UNDERFLOW_ROOT 0x1p-74
 
 static VdbInterval l2_interval(const VdbQuery *query, double distance,
 							   double error);
@@ -53,15 +61,22 @@ vdb_query_interval(const VdbQuery *query, const VdbRotation *rotation,
 	double		unit = ldexp(1, query->unit);
 	double		norm_x = ldexp(vdb_stored_norm(layout, &header), header.exponent);
 	double		error_x = ldexp(vdb_radius_to_float(header.error), header.exponent);
-	double		norm_q = query->norm * unit;
+	double		norm_q = query->true_norm;
 	double		error_q = query->error * unit;
+	int			gap = header.exponent - query->unit;
 	VdbInterval result;
 
 	norm_x += error_x;
-	if (header.exponent - query->unit > VDB_MAX_GAP)
+	if (layout->metric == VDB_METRIC_COSINE)
+		norm_q = 1;
+	if (layout->metric == VDB_METRIC_IP && norm_q * norm_x * 1.01 > FLT_MAX)
+		return around(0, INFINITY); /* a part of the sum may overflow */
+	if (layout->metric == VDB_METRIC_IP && abs(gap) > VDB_MAX_GAP)
+		return around(0, norm_q * norm_x * 1.01 + layout->dim * FLT_MIN);
+	if (gap > VDB_MAX_GAP)
 	{
 		/* the distance is not that of the vector */
-		result.lower = layout->metric == VDB_METRIC_IP ? -INFINITY : 0;
+		result.lower = 0;
 		result.upper = INFINITY;
 		return result;
 	}
@@ -71,7 +86,7 @@ vdb_query_interval(const VdbQuery *query, const VdbRotation *rotation,
 			return l2_interval(query, sqrt((double) distance) * unit,
 							   error_x + error_q + turn * (norm_q + norm_x));
 		case VDB_METRIC_COSINE:
-			result = l2_interval(query, sqrt((double) distance),
+			result = l2_interval(query, sqrt((double) distance) * unit,
 								 error_x + error_q + (turn + 3 * UNIT_ROUNDOFF) * (norm_q + norm_x));
 			result = around((result.lower * result.lower + result.upper * result.upper) / 4,
 							(result.upper * result.upper - result.lower * result.lower) / 4 +
@@ -83,14 +98,16 @@ vdb_query_interval(const VdbQuery *query, const VdbRotation *rotation,
 			/* the Euclidean norm of an error bounds its sum by sqrt(dim) */
 			return around(distance * unit,
 						  sqrt(layout->dim) * error_x +
-						  (own_sum + sql_sum) * (sqrt(layout->dim) * (norm_q + norm_x)));
+						  (own_sum + sql_sum) * (sqrt(layout->dim) * (norm_q + norm_x)) +
+						  layout->dim * (FLT_MIN + unit * FLT_MIN));
 		default:
-			/* scaled to the query's true norm */
+			/* errors of the query, scaled to its true norm */
+			error_q *= query->norm > 0 ? norm_q / (query->norm * unit) : 0;
 			return around(vdb_query_value(query, distance),
-						  (norm_q * (error_x + turn * norm_x) +
-						   norm_x * (error_q + turn * norm_q) +
-						   (own_sum + sql_sum + 2 * UNIT_ROUNDOFF) * norm_q * norm_x) *
-						  (norm_q > 0 ? query->true_norm / norm_q : 0));
+						  norm_q * (error_x + turn * norm_x) +
+						  norm_x * (error_q + turn * norm_q) +
+						  (own_sum + sql_sum + 2 * UNIT_ROUNDOFF) * norm_q * norm_x +
+						  layout->dim * FLT_MIN);
 	}
 }
 
@@ -103,6 +120,7 @@ l2_interval(const VdbQuery *query, double distance, double error)
 	double		sums = (query->layout->padded / 64.0 + query->layout->dim / 32.0 + 12) * UNIT_ROUNDOFF;
 	VdbInterval result;
 
+	error += sqrt(query->layout->padded) * UNDERFLOW_ROOT * (1 + ldexp(1, query->unit));
 	result.lower = Max(0, (distance * (1 - sums) - error) * (1 - sums));
 	result.upper = (distance * (1 + sums) + error) * (1 + sums);
 	if (result.upper > 1.8e19)	/* the square may overflow */
@@ -117,10 +135,7 @@ around(double value, double error)
 
 	result.lower = value - error;
 	result.upper = value + error;
-	if (fabs(value) + error > FLT_MAX)
-	{
-		result.lower = value < 0 ? -INFINITY : result.lower;
-		result.upper = value < 0 ? result.upper : INFINITY;
-	}
+	if (result.upper > FLT_MAX)
+		result.upper = INFINITY;
 	return result;
 }

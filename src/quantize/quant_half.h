@@ -102,6 +102,8 @@ vdb_radius_from_float(float value)
 static inline float
 vdb_radius_to_float(uint16 radius)
 {
+	if (radius == 0)
+		return 0;
 	return vdb_bits_float(((uint32) radius << 13) + ((127 - VDB_RADIUS_BIAS) << 23));
 }
 

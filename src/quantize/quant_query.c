@@ -89,7 +89,9 @@ scale_query(VdbQuery *query, const VdbRotated *vector, double typical_norm, floa
 	int			unit = vector->exponent;
 	float		scale;
 
-	if (typical_norm > 0 && typical_norm <= DBL_MAX)
+	if (query->layout->metric == VDB_METRIC_COSINE)
+		unit = 0;
+	else if (typical_norm > 0 && typical_norm <= DBL_MAX)
 		frexp(typical_norm, &unit);
 	if (query->layout->metric == VDB_METRIC_IP)
 	{
@@ -155,12 +157,12 @@ vdb_query_distance(const VdbQuery *query, const void *stored)
 	const VdbQuantKernels *k = query->kernels;
 	VdbStoredHeader header = vdb_stored_header(stored);
 	const void *codes = vdb_stored_codes(stored);
-	int			gap = header.exponent - query->unit;
-	float		scale = vdb_power_of_two(Max(Min(gap, VDB_MAX_GAP), -126));
+	int			gap = Min(header.exponent - query->unit, VDB_MAX_GAP);
+	float		scale = vdb_power_of_two(Max(gap, -126));
 
 	if (layout->codec == VDB_CODEC_INT8)
 	{
-		double		step = (double) header.step * scale;
+		double		step = ldexp(header.step, gap);
 		double		dot = query->t_step * step *
 			(double) k->dot_int16(layout->padded, query->t, codes);
 
@@ -169,7 +171,7 @@ vdb_query_distance(const VdbQuery *query, const void *stored)
 		return as_float(Max(0, query->t_squares + step * step * header.size.squares - 2 * dot));
 	}
 	if (layout->metric == VDB_METRIC_IP)
-		return -k->ip_half(layout->padded, query->x, codes) * scale;
+		return as_float(-ldexp(k->ip_half(layout->padded, query->x, codes), gap));
 	if (layout->metric == VDB_METRIC_L1)
 		return k->l1_half(layout->padded, query->x, codes, scale);
 	return k->l2sq_half(layout->padded, query->x, codes, scale);

@@ -122,7 +122,8 @@ vdb_rotate(const VdbRotation *rotation, VdbMetric metric, const float *in,
 		k->hadamard(rotation->power,
 					out + (r % 2 == 0 ? 0 : padded - rotation->power),
 					rotation->scale);
-		if (rotation->power < padded)
+		/* after every second one: by then no coordinate is alone any more */
+		if (rotation->power < padded && r % 2 == 1)
 			k->mix(padded, out);
 	}
 	return result;

@@ -121,8 +121,6 @@ vdb_slot_distance(const VdbQuantLayout *layout, const void *node, const void *fa
 	double		radius;
 
 	memcpy(&slot, factors, sizeof(slot));
-	if (slot.radius == 0)
-		return 0;
 	radius = ldexp(vdb_radius_to_float(slot.radius), header.exponent);
 	return layout->metric == VDB_METRIC_COSINE ? radius * radius / 2 : radius * radius;
 }

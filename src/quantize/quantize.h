@@ -54,6 +54,7 @@ typedef struct VdbQuantLayout
 	int			vector_bytes;	/* of a stored vector */
 	int			code_bytes;		/* of the code in a slot */
 	int			slot_bytes;		/* of a slot: link, factors, code */
+	bool		is_split;		/* the vector is not on the page of the slots */
 } VdbQuantLayout;
 
 /*
@@ -146,7 +147,8 @@ typedef struct VdbLayoutRequest
 {
 	VdbMetric	metric;
 	int			dim;
-	int			links;			/* slots that a node must be able to have */
+	int			links;			/* slots that a node has room for on average */
+	int			max_links;		/* and at most; on one page */
 	int			page_bytes;		/* for nodes on a page */
 	int			node_bytes;		/* of a node before vector and slots */
 	int			link_bytes;		/* of a slot before the factors */
@@ -162,6 +164,7 @@ extern bool vdb_layout_form(VdbQuantLayout *layout, const VdbLayoutRequest *requ
 extern bool vdb_layout_choose(VdbQuantLayout *layout, const VdbLayoutRequest *request);
 extern int	vdb_layout_node_bytes(const VdbQuantLayout *layout,
 								  const VdbLayoutRequest *request, int links);
+extern double vdb_layout_variance(const VdbQuantLayout *layout);
 
 /* quant_rotate.c */
 extern Size vdb_rotation_size(int dim);

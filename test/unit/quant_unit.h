@@ -66,7 +66,7 @@ static inline void
 form_init(Form *form, VdbMetric metric, int dim, VdbVectorCodec codec, int bits,
 		  int code_dims, const VdbQuantKernels *kernels)
 {
-	VdbLayoutRequest request = {.metric = metric, .dim = dim, .links = 32,
+	VdbLayoutRequest request = {.metric = metric, .dim = dim, .links = 22, .max_links = 32,
 		.page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
 
 	if (!vdb_layout_form(&form->layout, &request, codec, bits, code_dims) ||
