@@ -19,222 +19,10 @@
  * LINK: src/quantize/quant_scalar.o src/quantize/quant_avx2.o src/quantize/quant_avx512.o src/quantize/quant_neon.o src/quantize/quant_choose.o src/quantize/quant_layout.o src/quantize/quant_rotate.o src/quantize/quant_vector.o src/quantize/quant_slot.o src/quantize/quant_query.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
 #include "postgres.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "quantize/quant_half.h"
-#include "quantize/quant_kernels.h"
-
-#undef printf
-#undef fprintf
-
-#define NQUERIES 500
-#define K 10
-#define SAMPLE 256
-#define MAX_LINKS 64
-#define MAX_BEAM 1024
-#define CONSTRUCTION 100
-#define BITS_RANDOM (rng = rng * UINT64CONST(6364136223846793005) + 1442695040888963407)
-
-typedef struct Found
-{
-	float		distance;
-	uint32		id;
-	bool		done;
-} Found;
-
-typedef struct Beam
-{
-	int			n;
-	int			limit;
-	Found		item[MAX_BEAM + 1];
-} Beam;
-
-static int	nrows;
-static int	dim;
-static int	links = 32;
-static VdbMetric metric = VDB_METRIC_COSINE;
-static float *vectors;			/* nrows + NQUERIES of them */
-static uint32 *graph;			/* nrows * links */
-static uint16 *degree;
-static uint32 *seen;			/* number of the last search that saw a node */
-static uint32 search_number;
-static uint32 truth[NQUERIES][K];
-static uint64 rng = 1;
-static const VdbKernels *exact;
-
-static const float *
-row(uint32 id)
-{
-	return vectors + (size_t) id * dim;
-}
-
-static float
-distance(const float *a, const float *b)
-{
-	return metric == VDB_METRIC_IP ? -exact->ip(dim, a, b) : exact->l2sq(dim, a, b);
-}
-
-/*
- * Adds to a beam in order; returns false if it is full of better ones.
- */
-static bool
-beam_add(Beam *beam, float d, uint32 id)
-{
-	int			i = beam->n;
-
-	if (i == beam->limit && d >= beam->item[i - 1].distance)
-		return false;
-	if (i == beam->limit)
-		i--;
-	else
-		beam->n++;
-	for (; i > 0 && beam->item[i - 1].distance > d; i--)
-		beam->item[i] = beam->item[i - 1];
-	beam->item[i] = (Found) {d, id, false};
-	return true;
-}
-
-/*
- * The position of the best item that is not done, or -1.
- */
-static int
-beam_next(const Beam *beam)
-{
-	for (int i = 0; i < beam->n; i++)
-	{
-		if (!beam->item[i].done)
-			return i;
-	}
-	return -1;
-}
-
-/*
- * Exact search among the first count nodes, from the best of some.
- */
-static void
-search_exact(const float *query, int count, Beam *beam)
-{
-	int			next;
-
-	search_number++;
-	beam->n = 0;
-	for (int i = 0; i < Min(SAMPLE / 4, count); i++)
-	{
-		uint32		id = (BITS_RANDOM >> 33) % count;
-
-		if (seen[id] != search_number)
-			beam_add(beam, distance(row(id), query), id);
-		seen[id] = search_number;
-	}
-	while ((next = beam_next(beam)) >= 0)
-	{
-		uint32		node = beam->item[next].id;
-
-		beam->item[next].done = true;
-		for (int i = 0; i < degree[node]; i++)
-		{
-			uint32		id = graph[(size_t) node * links + i];
-
-			if (seen[id] == search_number)
-				continue;
-			seen[id] = search_number;
-			beam_add(beam, distance(row(id), query), id);
-		}
-	}
-}
-
-/*
- * Keeps up to limit of the n candidates, which are in order of distance, that
- * are nearer to the node than to any kept before.
- */
-static int
-select_links(const Found *candidates, int n, int limit, uint32 *out)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < n && kept < limit; i++)
-	{
-		bool		occluded = false;
-
-		for (int j = 0; j < kept && !occluded; j++)
-			occluded = distance(row(out[j]), row(candidates[i].id)) < candidates[i].distance;
-		if (!occluded)
-			out[kept++] = candidates[i].id;
-	}
-	return kept;
-}
-
-static void
-add_reverse(uint32 node, uint32 target)
-{
-	uint32	   *list = graph + (size_t) node * links;
-	static Beam all;
-
-	if (degree[node] < links)
-	{
-		list[degree[node]++] = target;
-		return;
-	}
-	all.n = 0;
-	all.limit = MAX_BEAM;
-	for (int i = 0; i < degree[node]; i++)
-		beam_add(&all, distance(row(node), row(list[i])), list[i]);
-	beam_add(&all, distance(row(node), row(target)), target);
-	degree[node] = select_links(all.item, all.n, links, list);
-}
-
-static void
-build(void)
-{
-	static Beam beam;
-	double		total = 0;
-
-	beam.limit = CONSTRUCTION;
-	for (uint32 id = 1; id < nrows; id++)
-	{
-		uint32	   *list = graph + (size_t) id * links;
-
-		search_exact(row(id), id, &beam);
-		degree[id] = select_links(beam.item, beam.n, Max(links / 2, Min(links, 16)), list);
-		for (int i = 0; i < degree[id]; i++)
-			add_reverse(list[i], id);
-	}
-	for (int i = 0; i < nrows; i++)
-		total += degree[i];
-	printf("# %d rows, %d dimensions, %d links, mean degree %.1f\n", nrows, dim, links, total / nrows);
-}
-
-static void
-find_truth(void)
-{
-	static Beam beam;
-
-	beam.limit = K;
-	for (int q = 0; q < NQUERIES; q++)
-	{
-		beam.n = 0;
-		for (int i = 0; i < nrows; i++)
-			beam_add(&beam, distance(row(i), row(nrows + q)), i);
-		for (int i = 0; i < K; i++)
-			truth[q][i] = beam.item[i].id;
-	}
-}
-
-static int
-hits(int q, const Beam *beam)
-{
-	int			n = 0;
-
-	for (int i = 0; i < Min(K, beam->n); i++)
-	{
-		for (int j = 0; j < K; j++)
-			n += beam->item[i].id == truth[q][j];
-	}
-	return n;
-}
+#include "layout_graph.h"
 
 /* An index in memory: its form and its nodes */
 typedef struct NodeIndex
@@ -261,14 +49,14 @@ static void
 encode_nodes(NodeIndex *index)
 {
 	const VdbQuantLayout *layout = &index->layout;
-	void	   *buffer = malloc(vdb_slot_encoder_size(layout));
+	void	   *buffer = malloc(vdb_quant_encoder_size(layout));
 
 	index->mean_norm = 0;
 	for (uint32 id = 0; id < nrows; id++)
 	{
-		VdbRotated	vector = vdb_rotate(&index->rotation, metric, row(id), index->rotated);
+		VdbRotated	vector = vdb_quant_rotate(&index->rotation, metric, row(id), index->rotated);
 
-		vdb_vector_encode(layout, index->kernels, &vector, (char *) node_vector(index, id));
+		vdb_quant_encode_vector(layout, index->kernels, &vector, (char *) node_vector(index, id));
 		index->mean_norm += ldexp(vector.norm, vector.exponent) / nrows;
 	}
 	for (uint32 id = 0; id < nrows; id++)
@@ -276,13 +64,13 @@ encode_nodes(NodeIndex *index)
 		char	   *slot = (char *) node_vector(index, id) + layout->vector_bytes;
 		VdbSlotEncoder encoder;
 
-		vdb_slot_encoder_init(&encoder, layout, index->kernels, node_vector(index, id), buffer);
+		vdb_quant_init_encoder(&encoder, layout, index->kernels, node_vector(index, id), buffer);
 		for (int i = 0; i < degree[id]; i++, slot += layout->slot_bytes)
 		{
 			uint32		target = graph[(size_t) id * links + i];
 
 			memcpy(slot, &target, sizeof(target));
-			vdb_slot_encode(&encoder, node_vector(index, target), slot + index->request.link_bytes);
+			vdb_quant_encode_slot(&encoder, node_vector(index, target), slot + index->request.link_bytes);
 		}
 	}
 	free(buffer);
@@ -300,7 +88,7 @@ find_entry(const NodeIndex *index, const VdbQuery *query)
 	for (int i = 0; i < SAMPLE; i++)
 	{
 		uint32		id = (uint32) ((uint64) i * nrows / SAMPLE);
-		float		d = vdb_query_distance(query, node_vector(index, id));
+		float		d = vdb_quant_query_distance(query, node_vector(index, id));
 
 		if (d < nearest)
 		{
@@ -341,9 +129,9 @@ search_index(const NodeIndex *index, const VdbQuery *query, uint32 entry, int ho
 			continue;
 		seen[id] = search_number;
 		hops--;
-		d = vdb_query_distance(query, node);
+		d = vdb_quant_query_distance(query, node);
 		beam_add(best, d, id);
-		vdb_query_estimate(query, node, d, slot + index->request.link_bytes,
+		vdb_quant_estimate(query, node, d, slot + index->request.link_bytes,
 						   layout->slot_bytes, degree[id], estimates);
 		for (int i = 0; i < degree[id]; i++, slot += layout->slot_bytes)
 		{
@@ -416,18 +204,17 @@ run_form(VdbVectorCodec codec, int bits, int code_dims)
 	VdbQuery	query;
 	int			size;
 
-	index.request = (VdbLayoutRequest) {.metric = metric, .dim = dim,
-		.links = links, .max_links = links, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
-	if (!vdb_layout_form(&index.layout, &index.request, codec, bits, code_dims))
+	index.request = (VdbLayoutRequest){.metric = metric, .dim = dim, .links = links, .max_links = links, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+	if (!vdb_quant_form_layout(&index.layout, &index.request, codec, bits, code_dims))
 		return;
-	index.kernels = vdb_quant_kernels_find(VDB_SIMD_AUTO);
-	vdb_rotation_init(&index.rotation, dim, 1, index.signs, index.kernels);
+	index.kernels = vdb_quant_find_kernels(VDB_SIMD_AUTO);
+	vdb_quant_init_rotation(&index.rotation, dim, 1, index.signs, index.kernels);
 	index.node_size = index.layout.vector_bytes + links * index.layout.slot_bytes;
 	index.nodes = malloc(index.node_size * nrows);
 	index.rotated = malloc(index.layout.padded * sizeof(float));
-	index.query_buffer = malloc(vdb_query_size(&index.layout));
+	index.query_buffer = malloc(vdb_quant_query_size(&index.layout));
 	encode_nodes(&index);
-	size = vdb_layout_node_bytes(&index.layout, &index.request, links);
+	size = vdb_quant_node_bytes(&index.layout, &index.request, links);
 	printf("%-7s %d x %-4d %5d %2d", codec == VDB_CODEC_HALF ? "float16" : "int8",
 		   bits, code_dims, size, index.request.page_bytes / (size + 4));
 	for (int h = 0; h < lengthof(hops); h++)
@@ -435,15 +222,15 @@ run_form(VdbVectorCodec codec, int bits, int code_dims)
 		int			own = 0;
 		int			exactly = 0;
 
-		points[h] = (Point) {hops[h], 0, 0};
+		points[h] = (Point){hops[h], 0, 0};
 		for (int q = 0; q < NQUERIES; q++)
 		{
-			VdbRotated	vector = vdb_rotate(&index.rotation, metric, row(nrows + q), index.rotated);
+			VdbRotated	vector = vdb_quant_rotate(&index.rotation, metric, row(nrows + q), index.rotated);
 			uint32		entry;
 			double		start;
 
-			vdb_query_init(&query, &index.layout, index.kernels, &vector,
-						   index.mean_norm, index.query_buffer);
+			vdb_quant_init_query(&query, &index.layout, index.kernels, &vector,
+								 index.mean_norm, index.query_buffer);
 			entry = find_entry(&index, &query);
 			start = cpu_us();
 			search_index(&index, &query, entry, hops[h], &best);
@@ -464,55 +251,6 @@ run_form(VdbVectorCodec codec, int bits, int code_dims)
 	free(index.query_buffer);
 }
 
-/*
- * Reads rows of a float32 or float16 .npy, the last ones as the queries.
- */
-static void
-read_vectors(const char *path, int limit, int use_dim)
-{
-	FILE	   *file = fopen(path, "rb");
-	unsigned char head[10];
-	char		text[4096] = "";
-	char	   *shape;
-	int			length;
-	int			rows = 0;
-	int			columns = 0;
-	bool		half;
-	char	   *raw;
-
-	if (file == NULL || fread(head, 10, 1, file) != 1 || memcmp(head, "\x93NUMPY\x01", 7) != 0 ||
-		(length = head[8] + 256 * head[9]) >= sizeof(text) || fread(text, length, 1, file) != 1 ||
-		(shape = strstr(text, "'shape': (")) == NULL ||
-		sscanf(shape + 10, "%d, %d", &rows, &columns) != 2)
-	{
-		printf("cannot read %s as .npy\n", path);
-		exit(1);
-	}
-	half = strstr(text, "f2") != NULL;
-	rows = Min(rows, limit + NQUERIES);
-	dim = use_dim > 0 ? Min(use_dim, columns) : columns;
-	nrows = rows - NQUERIES;
-	vectors = malloc((size_t) rows * dim * sizeof(float));
-	raw = malloc(columns * sizeof(float));
-	for (int i = 0; i < rows; i++)
-	{
-		float	   *x = vectors + (size_t) i * dim;
-		double		norm = 0;
-
-		if (fread(raw, columns * (half ? 2 : 4), 1, file) != 1)
-			exit(1);
-		for (int j = 0; j < dim; j++)
-		{
-			x[j] = half ? vdb_half_to_float(((uint16 *) raw)[j]) : ((float *) raw)[j];
-			norm += (double) x[j] * x[j];
-		}
-		for (int j = 0; j < dim && metric == VDB_METRIC_COSINE; j++)
-			x[j] /= sqrt(Max(norm, 1e-30));
-	}
-	free(raw);
-	fclose(file);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -530,7 +268,8 @@ main(int argc, char **argv)
 		else if (c == 'm')
 			links = Min(atoi(optarg), MAX_LINKS);
 		else if (c == 'x')
-			metric = strcmp(optarg, "l2") == 0 ? VDB_METRIC_L2 : strcmp(optarg, "ip") == 0 ? VDB_METRIC_IP : VDB_METRIC_COSINE;
+			metric = strcmp(optarg, "l2") == 0 ? VDB_METRIC_L2 : strcmp(optarg, "ip") == 0 ? VDB_METRIC_IP :
+																							 VDB_METRIC_COSINE;
 	}
 	if (optind >= argc)
 	{

@@ -95,7 +95,7 @@ fill_nodes(const VdbQuantLayout *layout, const VdbQuantKernels *k,
 {
 	size_t		size = (layout->vector_bytes + LINKS * layout->slot_bytes + 31) / 16 * 16;
 	char	   *slot = nodes + layout->vector_bytes;
-	char	   *buffer = malloc(vdb_slot_encoder_size(layout));
+	char	   *buffer = malloc(vdb_quant_encoder_size(layout));
 	char	   *stored = malloc(layout->vector_bytes);
 	float	   *x = malloc(layout->padded * sizeof(float));
 	float	   *rotated = malloc(layout->padded * sizeof(float));
@@ -103,15 +103,15 @@ fill_nodes(const VdbQuantLayout *layout, const VdbQuantKernels *k,
 	VdbRotated	vector;
 
 	fill(layout->dim, x);
-	vector = vdb_rotate(rotation, layout->metric, x, rotated);
-	vdb_vector_encode(layout, k, &vector, nodes);
-	vdb_slot_encoder_init(&encoder, layout, k, nodes, buffer);
+	vector = vdb_quant_rotate(rotation, layout->metric, x, rotated);
+	vdb_quant_encode_vector(layout, k, &vector, nodes);
+	vdb_quant_init_encoder(&encoder, layout, k, nodes, buffer);
 	for (int i = 0; i < LINKS; i++, slot += layout->slot_bytes)
 	{
 		fill(layout->dim, x);
-		vector = vdb_rotate(rotation, layout->metric, x, rotated);
-		vdb_vector_encode(layout, k, &vector, stored);
-		vdb_slot_encode(&encoder, stored, slot + 6);
+		vector = vdb_quant_rotate(rotation, layout->metric, x, rotated);
+		vdb_quant_encode_vector(layout, k, &vector, stored);
+		vdb_quant_encode_slot(&encoder, stored, slot + 6);
 	}
 	for (size_t at = size; at + size <= COLD_BYTES; at += size)
 		memcpy(nodes + at, nodes, size);
@@ -125,8 +125,7 @@ fill_nodes(const VdbQuantLayout *layout, const VdbQuantKernels *k,
 static void
 run_case(const Case *c, const VdbQuantKernels *k, VdbSimdLevel level)
 {
-	VdbLayoutRequest request = {.metric = VDB_METRIC_L2, .dim = c->dim,
-		.links = LINKS, .max_links = LINKS, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+	VdbLayoutRequest request = {.metric = VDB_METRIC_L2, .dim = c->dim, .links = LINKS, .max_links = LINKS, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
 	const VdbKernels *exact = vdb_kernels_find(level);
 	VdbQuantLayout layout;
 	VdbRotation rotation;
@@ -151,29 +150,29 @@ run_case(const Case *c, const VdbQuantKernels *k, VdbSimdLevel level)
 	double		encode;
 	double		f32;
 
-	vdb_layout_form(&layout, &request, c->codec, c->bits, c->code_dims);
-	vdb_rotation_init(&rotation, c->dim, 7, signs, k);
+	vdb_quant_form_layout(&layout, &request, c->codec, c->bits, c->code_dims);
+	vdb_quant_init_rotation(&rotation, c->dim, 7, signs, k);
 	size = fill_nodes(&layout, k, &rotation);
 	count = COLD_BYTES / size;
-	buffer = malloc(vdb_query_size(&layout));
-	encoder_buffer = malloc(vdb_slot_encoder_size(&layout));
+	buffer = malloc(vdb_quant_query_size(&layout));
+	encoder_buffer = malloc(vdb_quant_encoder_size(&layout));
 	fill(c->dim, x);
 
-	BEST(rotate, 2000, vector = vdb_rotate(&rotation, layout.metric, x, rotated));
-	BEST(prepare, 2000, vdb_query_init(&query, &layout, k, &vector, 0, buffer));
-	BEST(own, 5000, sink = vdb_query_distance(&query, nodes));
+	BEST(rotate, 2000, vector = vdb_quant_rotate(&rotation, layout.metric, x, rotated));
+	BEST(prepare, 2000, vdb_quant_init_query(&query, &layout, k, &vector, 0, buffer));
+	BEST(own, 5000, sink = vdb_quant_query_distance(&query, nodes));
 	BEST(f32, 5000, sink = exact->l2sq(layout.padded, rotated, query.x));
 	BEST(hot, 2000,
-		 vdb_query_estimate(&query, nodes, 1, nodes + layout.vector_bytes + 6,
+		 vdb_quant_estimate(&query, nodes, 1, nodes + layout.vector_bytes + 6,
 							layout.slot_bytes, LINKS, estimates);
 		 sink = estimates[3]);
 	BEST(cold, 5000,
 		 char *node = nodes + (place = place * 48271 % 2147483647) % count * size;
-		 vdb_query_estimate(&query, node, 1, node + layout.vector_bytes + 6,
+		 vdb_quant_estimate(&query, node, 1, node + layout.vector_bytes + 6,
 							layout.slot_bytes, LINKS, estimates);
 		 sink = estimates[3]);
-	vdb_slot_encoder_init(&encoder, &layout, k, nodes, encoder_buffer);
-	BEST(encode, 2000, vdb_slot_encode(&encoder, nodes + size, slot));
+	vdb_quant_init_encoder(&encoder, &layout, k, nodes, encoder_buffer);
+	BEST(encode, 2000, vdb_quant_encode_slot(&encoder, nodes + size, slot));
 
 	printf("%5d %7s %d x %-4d %-10s %7.0f %7.0f %6.0f %6.0f %6.0f %6.0f %6.0f\n",
 		   c->dim, c->codec == VDB_CODEC_HALF ? "float16" : "int8", c->bits,
@@ -188,7 +187,8 @@ int
 main(void)
 {
 	static const VdbSimdLevel levels[] = {VDB_SIMD_SCALAR, VDB_SIMD_NEON,
-		VDB_SIMD_AVX2, VDB_SIMD_AVX512, VDB_SIMD_AVX512};
+										  VDB_SIMD_AVX2, VDB_SIMD_AVX512, VDB_SIMD_AVX512
+};
 	const VdbQuantKernels *k;
 
 	nodes = malloc(COLD_BYTES);
@@ -198,7 +198,7 @@ main(void)
 		   LINKS);
 	for (int i = 0; i < lengthof(cases); i++)
 	{
-		for (int j = 0; (k = vdb_quant_kernels_nth(j)) != NULL; j++)
+		for (int j = 0; (k = vdb_quant_nth_kernels(j)) != NULL; j++)
 		{
 			VdbSimdLevel level = VDB_SIMD_SCALAR;
 

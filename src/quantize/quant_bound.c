@@ -47,11 +47,11 @@ static VdbInterval around(double value, double error);
 
 /*
  * The interval in which the operator's value lies for the vector whose stored
- * form is given; distance is its vdb_query_distance().
+ * form is given; distance is its vdb_quant_query_distance().
  */
 VdbInterval
-vdb_query_interval(const VdbQuery *query, const VdbRotation *rotation,
-				   const void *stored, float distance)
+vdb_quant_query_interval(const VdbQuery *query, const VdbRotation *rotation,
+						 const void *stored, float distance)
 {
 	const VdbQuantLayout *layout = query->layout;
 	VdbStoredHeader header = vdb_stored_header(stored);
@@ -90,7 +90,7 @@ vdb_query_interval(const VdbQuery *query, const VdbRotation *rotation,
 								 error_x + error_q + (turn + 3 * UNIT_ROUNDOFF) * (norm_q + norm_x));
 			result = around((result.lower * result.lower + result.upper * result.upper) / 4,
 							(result.upper * result.upper - result.lower * result.lower) / 4 +
-							2 * sql_sum + 4 * UNIT_ROUNDOFF);
+								2 * sql_sum + 4 * UNIT_ROUNDOFF);
 			result.lower = Max(result.lower, 0);
 			result.upper = Min(result.upper, 2);
 			return result;
@@ -98,16 +98,16 @@ vdb_query_interval(const VdbQuery *query, const VdbRotation *rotation,
 			/* the Euclidean norm of an error bounds its sum by sqrt(dim) */
 			return around(distance * unit,
 						  sqrt(layout->dim) * error_x +
-						  (own_sum + sql_sum) * (sqrt(layout->dim) * (norm_q + norm_x)) +
-						  layout->dim * (FLT_MIN + unit * FLT_MIN));
+							  (own_sum + sql_sum) * (sqrt(layout->dim) * (norm_q + norm_x)) +
+							  layout->dim * (FLT_MIN + unit * FLT_MIN));
 		default:
 			/* errors of the query, scaled to its true norm */
 			error_q *= query->norm > 0 ? norm_q / (query->norm * unit) : 0;
-			return around(vdb_query_value(query, distance),
+			return around(vdb_quant_query_value(query, distance),
 						  norm_q * (error_x + turn * norm_x) +
-						  norm_x * (error_q + turn * norm_q) +
-						  (own_sum + sql_sum + 2 * UNIT_ROUNDOFF) * norm_q * norm_x +
-						  layout->dim * FLT_MIN);
+							  norm_x * (error_q + turn * norm_q) +
+							  (own_sum + sql_sum + 2 * UNIT_ROUNDOFF) * norm_q * norm_x +
+							  layout->dim * FLT_MIN);
 	}
 }
 

@@ -48,7 +48,7 @@ cpu_has_avx512(void)
  * do not depend on the choice (Q1).
  */
 const VdbQuantKernels *
-vdb_quant_kernels_find(VdbSimdLevel level)
+vdb_quant_find_kernels(VdbSimdLevel level)
 {
 #ifdef VDB_HAVE_NEON_KERNELS
 	if (level == VDB_SIMD_AUTO || level == VDB_SIMD_NEON)
@@ -78,7 +78,7 @@ vdb_quant_kernels_like(const VdbKernels *kernels)
 	{
 		const char *name;
 		VdbSimdLevel level;
-	}			levels[] = {
+	} levels[] = {
 		{"scalar", VDB_SIMD_SCALAR},
 		{"neon", VDB_SIMD_NEON},
 		{"avx2", VDB_SIMD_AVX2},
@@ -88,9 +88,9 @@ vdb_quant_kernels_like(const VdbKernels *kernels)
 	for (int i = 0; i < lengthof(levels); i++)
 	{
 		if (strcmp(kernels->name, levels[i].name) == 0)
-			return vdb_quant_kernels_find(levels[i].level);
+			return vdb_quant_find_kernels(levels[i].level);
 	}
-	return vdb_quant_kernels_find(VDB_SIMD_AUTO);
+	return vdb_quant_find_kernels(VDB_SIMD_AUTO);
 }
 
 /*
@@ -98,7 +98,7 @@ vdb_quant_kernels_like(const VdbKernels *kernels)
  * for tests.
  */
 const VdbQuantKernels *
-vdb_quant_kernels_nth(int i)
+vdb_quant_nth_kernels(int i)
 {
 	const VdbQuantKernels *found[5];
 	int			n = 0;

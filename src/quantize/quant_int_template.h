@@ -90,19 +90,22 @@ QK_NAME(sums)(VdbCodeRows rows, const int8 *q8, int32 *out, const int bits)
 QK_TARGET static void
 QK_NAME(sums1)(VdbCodeRows rows, const int8 *q8, int32 *out)
 {
-	QK_NAME(sums)(rows, q8, out, 1);
+	QK_NAME(sums)
+	(rows, q8, out, 1);
 }
 
 QK_TARGET static void
 QK_NAME(sums2)(VdbCodeRows rows, const int8 *q8, int32 *out)
 {
-	QK_NAME(sums)(rows, q8, out, 2);
+	QK_NAME(sums)
+	(rows, q8, out, 2);
 }
 
 QK_TARGET static void
 QK_NAME(sums4)(VdbCodeRows rows, const int8 *q8, int32 *out)
 {
-	QK_NAME(sums)(rows, q8, out, 4);
+	QK_NAME(sums)
+	(rows, q8, out, 4);
 }
 
 QK_TARGET static int64

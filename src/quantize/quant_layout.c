@@ -45,8 +45,8 @@ static bool set_split(VdbQuantLayout *layout, const VdbLayoutRequest *request, b
  * multiple of 64 or more than the padded dimension, int8 for L1.
  */
 bool
-vdb_layout_form(VdbQuantLayout *layout, const VdbLayoutRequest *request,
-				VdbVectorCodec codec, int bits, int code_dims)
+vdb_quant_form_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request,
+					  VdbVectorCodec codec, int bits, int code_dims)
 {
 	bool		has_codes = bits > 0;
 
@@ -83,8 +83,8 @@ vdb_layout_form(VdbQuantLayout *layout, const VdbLayoutRequest *request,
  * off.
  */
 int
-vdb_layout_node_bytes(const VdbQuantLayout *layout, const VdbLayoutRequest *request,
-					  int links)
+vdb_quant_node_bytes(const VdbQuantLayout *layout, const VdbLayoutRequest *request,
+					 int links)
 {
 	return request->node_bytes + (layout->is_split ? 0 : layout->vector_bytes) +
 		links * layout->slot_bytes;
@@ -95,9 +95,10 @@ vdb_layout_node_bytes(const VdbQuantLayout *layout, const VdbLayoutRequest *requ
  * 1/cos^2 - 1.
  */
 double
-vdb_layout_variance(const VdbQuantLayout *layout)
+vdb_quant_variance(const VdbQuantLayout *layout)
 {
-	double		full = layout->bits == 1 ? 2 / M_PI : layout->bits == 2 ? 0.8812 : 0.9885;
+	double		full = layout->bits == 1 ? 2 / M_PI : layout->bits == 2 ? 0.8812 :
+																	 0.9885;
 
 	return layout->padded / (full * layout->code_dims) - 1;
 }
@@ -107,12 +108,12 @@ vdb_layout_variance(const VdbQuantLayout *layout)
  * even a split node fits a page.
  */
 bool
-vdb_layout_choose(VdbQuantLayout *layout, const VdbLayoutRequest *request)
+vdb_quant_choose_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request)
 {
 	if (request->dim < 1 || request->dim > VDB_QUANT_MAX_PADDED)
 		return false;
 	if (request->metric == VDB_METRIC_L1)
-		return vdb_layout_form(layout, request, VDB_CODEC_HALF, 0, 0) &&
+		return vdb_quant_form_layout(layout, request, VDB_CODEC_HALF, 0, 0) &&
 			(set_split(layout, request, false) || set_split(layout, request, true));
 
 	/* Few dimensions, padded to 64, may need more than is allowed. */
@@ -146,11 +147,11 @@ search_forms(VdbQuantLayout *best, const VdbLayoutRequest *request, double allow
 				double		space;
 				double		cost;
 
-				if (!vdb_layout_form(&layout, request, VDB_CODEC_INT8, bits, dims) ||
+				if (!vdb_quant_form_layout(&layout, request, VDB_CODEC_INT8, bits, dims) ||
 					!set_split(&layout, request, is_split))
 					continue;
 				space = node_space(&layout, request);
-				cost = (1 + VISITS_PER_VARIANCE * vdb_layout_variance(&layout)) *
+				cost = (1 + VISITS_PER_VARIANCE * vdb_quant_variance(&layout)) *
 					(1 + (is_split ? vector_pages(&layout, request) : 0)) * sqrt(space);
 				if (space <= allowed && cost < best_cost)
 				{
@@ -164,7 +165,7 @@ search_forms(VdbQuantLayout *best, const VdbLayoutRequest *request, double allow
 	{
 		VdbQuantLayout half;
 
-		if (vdb_layout_form(&half, request, VDB_CODEC_HALF, best->bits, best->code_dims) &&
+		if (vdb_quant_form_layout(&half, request, VDB_CODEC_HALF, best->bits, best->code_dims) &&
 			set_split(&half, request, best->is_split) &&
 			node_space(&half, request) <= node_space(best, request))
 			*best = half;
@@ -196,7 +197,7 @@ allowed_space(const VdbLayoutRequest *request)
 static double
 node_space(const VdbQuantLayout *layout, const VdbLayoutRequest *request)
 {
-	int			bytes = vdb_layout_node_bytes(layout, request, request->links);
+	int			bytes = vdb_quant_node_bytes(layout, request, request->links);
 
 	return (double) request->page_bytes / (request->page_bytes / bytes) +
 		(layout->is_split ? vector_pages(layout, request) * request->page_bytes : 0);
@@ -219,5 +220,5 @@ static bool
 set_split(VdbQuantLayout *layout, const VdbLayoutRequest *request, bool is_split)
 {
 	layout->is_split = is_split;
-	return vdb_layout_node_bytes(layout, request, request->max_links) <= request->page_bytes;
+	return vdb_quant_node_bytes(layout, request, request->max_links) <= request->page_bytes;
 }

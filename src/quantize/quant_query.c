@@ -47,7 +47,7 @@ int16_bytes(const VdbQuantLayout *layout)
  * Bytes of the buffer of a query.
  */
 Size
-vdb_query_size(const VdbQuantLayout *layout)
+vdb_quant_query_size(const VdbQuantLayout *layout)
 {
 	return float_bytes(layout) + int16_bytes(layout) + layout->code_dims + Q8_SLACK;
 }
@@ -56,13 +56,13 @@ vdb_query_size(const VdbQuantLayout *layout)
  * Prepares a query from a rotated vector, or from a decoded stored one.
  * typical_norm is that of the data's vectors, 0 if not known; it sets the unit
  * of the distances and, for the inner product, the norm that the query is
- * scaled to.  The buffer, vdb_query_size() bytes aligned for floats, is the
+ * scaled to.  The buffer, vdb_quant_query_size() bytes aligned for floats, is the
  * query's; vector->x is not needed afterwards.
  */
 void
-vdb_query_init(VdbQuery *query, const VdbQuantLayout *layout,
-			   const VdbQuantKernels *kernels, const VdbRotated *vector,
-			   double typical_norm, void *buffer)
+vdb_quant_init_query(VdbQuery *query, const VdbQuantLayout *layout,
+					 const VdbQuantKernels *kernels, const VdbRotated *vector,
+					 double typical_norm, void *buffer)
 {
 	float	   *x = (float *) buffer;
 	int16	   *t = (int16 *) ((char *) buffer + float_bytes(layout));
@@ -109,7 +109,8 @@ scale_query(VdbQuery *query, const VdbRotated *vector, double typical_norm, floa
 		scale = ldexpf(1, Max(vector->exponent - query->unit, -126));
 		query->norm = (double) vector->norm * scale;
 		query->value_scale = query->layout->metric == VDB_METRIC_L1 ?
-			ldexp(1, query->unit) : ldexp(1, 2 * query->unit);
+			ldexp(1, query->unit) :
+			ldexp(1, 2 * query->unit);
 	}
 	for (int i = 0; i < n; i++)
 		out[i] = vector->x[i] * scale;
@@ -151,7 +152,7 @@ quantize_query(VdbQuery *query, const float *x, int16 *t, int8 *q8)
  * cosine, the negative inner product, or the taxicab distance.
  */
 float
-vdb_query_distance(const VdbQuery *query, const void *stored)
+vdb_quant_query_distance(const VdbQuery *query, const void *stored)
 {
 	const VdbQuantLayout *layout = query->layout;
 	const VdbQuantKernels *k = query->kernels;
@@ -180,11 +181,11 @@ vdb_query_distance(const VdbQuery *query, const void *stored)
 /*
  * Estimates of the same for the neighbours in count slots, the first of whose
  * factors is at factors and each next one stride bytes behind; node is the
- * stored vector of the node and node_distance its vdb_query_distance().  An
+ * stored vector of the node and node_distance its vdb_quant_query_distance().  An
  * estimate of a squared distance may be negative.
  */
 void
-vdb_query_estimate(const VdbQuery *query, const void *node, float node_distance,
+vdb_quant_estimate(const VdbQuery *query, const void *node, float node_distance,
 				   const void *factors, Size stride, int count, float *out)
 {
 	const VdbQuantLayout *layout = query->layout;
@@ -255,7 +256,7 @@ estimate_chunk(const VdbQuery *query, float scale, float base, VdbCodeRows rows,
  * The value of the SQL operator for a distance in the query's units.
  */
 double
-vdb_query_value(const VdbQuery *query, float distance)
+vdb_quant_query_value(const VdbQuery *query, float distance)
 {
 	switch (query->layout->metric)
 	{

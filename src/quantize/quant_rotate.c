@@ -39,18 +39,18 @@ round_words(int padded)
  * Bytes of the signs of a rotation.
  */
 Size
-vdb_rotation_size(int dim)
+vdb_quant_rotation_size(int dim)
 {
 	return (Size) ROUNDS * round_words(padded_dim(dim)) * sizeof(uint32);
 }
 
 /*
  * Fills rotation for vectors of dim dimensions, and signs, which are
- * vdb_rotation_size(dim) bytes and must live as long.
+ * vdb_quant_rotation_size(dim) bytes and must live as long.
  */
 void
-vdb_rotation_init(VdbRotation *rotation, int dim, uint64 seed, uint32 *signs,
-				  const VdbQuantKernels *kernels)
+vdb_quant_init_rotation(VdbRotation *rotation, int dim, uint64 seed, uint32 *signs,
+						const VdbQuantKernels *kernels)
 {
 	int			words;
 	int			log2 = 6;
@@ -82,8 +82,8 @@ vdb_rotation_init(VdbRotation *rotation, int dim, uint64 seed, uint32 *signs,
  * preserves, the vector is only scaled.
  */
 VdbRotated
-vdb_rotate(const VdbRotation *rotation, VdbMetric metric, const float *in,
-		   float *out)
+vdb_quant_rotate(const VdbRotation *rotation, VdbMetric metric, const float *in,
+				 float *out)
 {
 	const VdbQuantKernels *k = rotation->kernels;
 	int			padded = rotation->padded;

@@ -27,20 +27,20 @@ static void pack_code(const uint8 *levels, int dims, int bits, uint8 *out);
  * Bytes of the buffer of an encoder.
  */
 Size
-vdb_slot_encoder_size(const VdbQuantLayout *layout)
+vdb_quant_encoder_size(const VdbQuantLayout *layout)
 {
 	return (Size) layout->padded * (2 * sizeof(float) + 1);
 }
 
 /*
  * Prepares encoding slots of the node whose stored vector is given.  The
- * buffer, vdb_slot_encoder_size() bytes aligned for floats, is the encoder's;
+ * buffer, vdb_quant_encoder_size() bytes aligned for floats, is the encoder's;
  * layout must have codes.
  */
 void
-vdb_slot_encoder_init(VdbSlotEncoder *encoder, const VdbQuantLayout *layout,
-					  const VdbQuantKernels *kernels, const void *node,
-					  void *buffer)
+vdb_quant_init_encoder(VdbSlotEncoder *encoder, const VdbQuantLayout *layout,
+					   const VdbQuantKernels *kernels, const void *node,
+					   void *buffer)
 {
 	VdbRotated	decoded;
 
@@ -50,7 +50,7 @@ vdb_slot_encoder_init(VdbSlotEncoder *encoder, const VdbQuantLayout *layout,
 	encoder->node = (float *) buffer;
 	encoder->residual = encoder->node + layout->padded;
 	encoder->levels = (uint8 *) (encoder->residual + layout->padded);
-	decoded = vdb_vector_decode(layout, kernels, node, encoder->node);
+	decoded = vdb_quant_decode_vector(layout, kernels, node, encoder->node);
 	encoder->exponent = decoded.exponent;
 }
 
@@ -59,13 +59,13 @@ vdb_slot_encoder_init(VdbSlotEncoder *encoder, const VdbQuantLayout *layout,
  * VDB_SLOT_FACTOR_BYTES + layout->code_bytes bytes.
  */
 void
-vdb_slot_encode(const VdbSlotEncoder *encoder, const void *neighbour, void *factors)
+vdb_quant_encode_slot(const VdbSlotEncoder *encoder, const void *neighbour, void *factors)
 {
 	const VdbQuantLayout *layout = encoder->layout;
 	const VdbQuantKernels *k = encoder->kernels;
 	float	   *r = encoder->residual;
 	int			coded = layout->code_dims;
-	VdbRotated	x = vdb_vector_decode(layout, k, neighbour, r);
+	VdbRotated	x = vdb_quant_decode_vector(layout, k, neighbour, r);
 	int			gap = x.exponent - encoder->exponent;
 	float		scale = vdb_power_of_two(Max(Min(gap, VDB_MAX_GAP), -VDB_MAX_GAP));
 	float		head = k->residual(coded, r, scale, encoder->node, r);
@@ -114,7 +114,7 @@ vdb_slot_encode(const VdbSlotEncoder *encoder, const void *neighbour, void *fact
  * true unit; for cosine half of it.  Not for the inner product.
  */
 double
-vdb_slot_distance(const VdbQuantLayout *layout, const void *node, const void *factors)
+vdb_quant_slot_distance(const VdbQuantLayout *layout, const void *node, const void *factors)
 {
 	VdbStoredHeader header = vdb_stored_header(node);
 	VdbSlotFactors slot;

@@ -24,8 +24,8 @@ static float decoding_error(const VdbQuantLayout *layout,
  * any alignment.
  */
 void
-vdb_vector_encode(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
-				  const VdbRotated *vector, void *stored)
+vdb_quant_encode_vector(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
+						const VdbRotated *vector, void *stored)
 {
 	int			n = layout->padded;
 	float		largest = kernels->max_abs(n, vector->x);
@@ -52,7 +52,7 @@ vdb_vector_encode(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
 		header.step = largest * unit / 127;
 		kernels->to_int8(n, vector->x, 127 / largest, (int8 *) codes);
 		header.size.squares = (uint32)
-			kernels->dot_int8(n, (const int8 *) codes, (const int8 *) codes);
+								  kernels->dot_int8(n, (const int8 *) codes, (const int8 *) codes);
 	}
 	else
 	{
@@ -96,8 +96,8 @@ decoding_error(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
  * and code is computed from.
  */
 VdbRotated
-vdb_vector_decode(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
-				  const void *stored, float *out)
+vdb_quant_decode_vector(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
+						const void *stored, float *out)
 {
 	VdbStoredHeader header = vdb_stored_header(stored);
 	const void *codes = vdb_stored_codes(stored);
@@ -115,7 +115,7 @@ vdb_vector_decode(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
  * The norm of a decoded vector.
  */
 double
-vdb_vector_norm(const VdbQuantLayout *layout, const void *stored)
+vdb_quant_vector_norm(const VdbQuantLayout *layout, const void *stored)
 {
 	VdbStoredHeader header = vdb_stored_header(stored);
 
@@ -128,8 +128,8 @@ vdb_vector_norm(const VdbQuantLayout *layout, const void *stored)
  * Symmetric to the bit; 0 for equal vectors, but for the inner product.
  */
 double
-vdb_vector_distance(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
-					const void *a, const void *b)
+vdb_quant_vector_distance(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
+						  const void *a, const void *b)
 {
 	VdbStoredHeader ha = vdb_stored_header(a);
 	VdbStoredHeader hb = vdb_stored_header(b);

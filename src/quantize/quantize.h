@@ -9,16 +9,16 @@
  *
  * The path of a vector into an index:
  *
- *	  vdb_rotate			float32 of the user -> VdbRotated
- *	  vdb_vector_encode		VdbRotated -> stored vector
- *	  vdb_slot_encode		stored vectors of node and neighbour -> slot
+ *	  vdb_quant_rotate			float32 of the user -> VdbRotated
+ *	  vdb_quant_encode_vector		VdbRotated -> stored vector
+ *	  vdb_quant_encode_slot		stored vectors of node and neighbour -> slot
  *
  * and of a query:
  *
- *	  vdb_rotate, vdb_query_init	VdbRotated -> VdbQuery
- *	  vdb_query_distance	the distance of a visited node
- *	  vdb_query_estimate	estimates for its neighbours
- *	  vdb_query_value, vdb_query_interval	what the SQL operator would say
+ *	  vdb_quant_rotate, vdb_quant_init_query	VdbRotated -> VdbQuery
+ *	  vdb_quant_query_distance	the distance of a visited node
+ *	  vdb_quant_estimate	estimates for its neighbours
+ *	  vdb_quant_query_value, vdb_quant_query_interval	what the SQL operator would say
  *
  *-------------------------------------------------------------------------
  */
@@ -91,7 +91,7 @@ typedef struct VdbStoredHeader
 	{
 		float		norm;		/* float16: |decoded| in units of 2^exponent */
 		uint32		squares;	/* int8: sum of the squares of the codes */
-	}			size;
+	} size;
 } VdbStoredHeader;
 
 /* A slot without its link, before the code */
@@ -155,61 +155,61 @@ typedef struct VdbLayoutRequest
 } VdbLayoutRequest;
 
 /* quant_choose.c */
-extern const VdbQuantKernels *vdb_quant_kernels_find(VdbSimdLevel level);
+extern const VdbQuantKernels *vdb_quant_find_kernels(VdbSimdLevel level);
 extern const VdbQuantKernels *vdb_quant_kernels_like(const VdbKernels *kernels);
 
 /* quant_layout.c */
-extern bool vdb_layout_form(VdbQuantLayout *layout, const VdbLayoutRequest *request,
-							VdbVectorCodec codec, int bits, int code_dims);
-extern bool vdb_layout_choose(VdbQuantLayout *layout, const VdbLayoutRequest *request);
-extern int	vdb_layout_node_bytes(const VdbQuantLayout *layout,
-								  const VdbLayoutRequest *request, int links);
-extern double vdb_layout_variance(const VdbQuantLayout *layout);
+extern bool vdb_quant_form_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request,
+								  VdbVectorCodec codec, int bits, int code_dims);
+extern bool vdb_quant_choose_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request);
+extern int	vdb_quant_node_bytes(const VdbQuantLayout *layout,
+								 const VdbLayoutRequest *request, int links);
+extern double vdb_quant_variance(const VdbQuantLayout *layout);
 
 /* quant_rotate.c */
-extern Size vdb_rotation_size(int dim);
-extern void vdb_rotation_init(VdbRotation *rotation, int dim, uint64 seed,
-							  uint32 *signs, const VdbQuantKernels *kernels);
-extern VdbRotated vdb_rotate(const VdbRotation *rotation, VdbMetric metric,
-							 const float *in, float *out);
+extern Size vdb_quant_rotation_size(int dim);
+extern void vdb_quant_init_rotation(VdbRotation *rotation, int dim, uint64 seed,
+									uint32 *signs, const VdbQuantKernels *kernels);
+extern VdbRotated vdb_quant_rotate(const VdbRotation *rotation, VdbMetric metric,
+								   const float *in, float *out);
 
 /* quant_vector.c */
-extern void vdb_vector_encode(const VdbQuantLayout *layout,
-							  const VdbQuantKernels *kernels,
-							  const VdbRotated *vector, void *stored);
-extern VdbRotated vdb_vector_decode(const VdbQuantLayout *layout,
+extern void vdb_quant_encode_vector(const VdbQuantLayout *layout,
 									const VdbQuantKernels *kernels,
-									const void *stored, float *out);
-extern double vdb_vector_distance(const VdbQuantLayout *layout,
-								  const VdbQuantKernels *kernels,
-								  const void *a, const void *b);
-extern double vdb_vector_norm(const VdbQuantLayout *layout, const void *stored);
+									const VdbRotated *vector, void *stored);
+extern VdbRotated vdb_quant_decode_vector(const VdbQuantLayout *layout,
+										  const VdbQuantKernels *kernels,
+										  const void *stored, float *out);
+extern double vdb_quant_vector_distance(const VdbQuantLayout *layout,
+										const VdbQuantKernels *kernels,
+										const void *a, const void *b);
+extern double vdb_quant_vector_norm(const VdbQuantLayout *layout, const void *stored);
 
 /* quant_slot.c */
-extern Size vdb_slot_encoder_size(const VdbQuantLayout *layout);
-extern void vdb_slot_encoder_init(VdbSlotEncoder *encoder,
-								  const VdbQuantLayout *layout,
-								  const VdbQuantKernels *kernels,
-								  const void *node, void *buffer);
-extern void vdb_slot_encode(const VdbSlotEncoder *encoder, const void *neighbour,
-							void *factors);
-extern double vdb_slot_distance(const VdbQuantLayout *layout, const void *node,
-								const void *factors);
+extern Size vdb_quant_encoder_size(const VdbQuantLayout *layout);
+extern void vdb_quant_init_encoder(VdbSlotEncoder *encoder,
+								   const VdbQuantLayout *layout,
+								   const VdbQuantKernels *kernels,
+								   const void *node, void *buffer);
+extern void vdb_quant_encode_slot(const VdbSlotEncoder *encoder, const void *neighbour,
+								  void *factors);
+extern double vdb_quant_slot_distance(const VdbQuantLayout *layout, const void *node,
+									  const void *factors);
 
 /* quant_query.c */
-extern Size vdb_query_size(const VdbQuantLayout *layout);
-extern void vdb_query_init(VdbQuery *query, const VdbQuantLayout *layout,
-						   const VdbQuantKernels *kernels, const VdbRotated *vector,
-						   double typical_norm, void *buffer);
-extern float vdb_query_distance(const VdbQuery *query, const void *stored);
-extern void vdb_query_estimate(const VdbQuery *query, const void *node,
+extern Size vdb_quant_query_size(const VdbQuantLayout *layout);
+extern void vdb_quant_init_query(VdbQuery *query, const VdbQuantLayout *layout,
+								 const VdbQuantKernels *kernels, const VdbRotated *vector,
+								 double typical_norm, void *buffer);
+extern float vdb_quant_query_distance(const VdbQuery *query, const void *stored);
+extern void vdb_quant_estimate(const VdbQuery *query, const void *node,
 							   float node_distance, const void *factors,
 							   Size stride, int count, float *out);
-extern double vdb_query_value(const VdbQuery *query, float distance);
+extern double vdb_quant_query_value(const VdbQuery *query, float distance);
 
 /* quant_bound.c */
-extern VdbInterval vdb_query_interval(const VdbQuery *query,
-									  const VdbRotation *rotation,
-									  const void *stored, float distance);
+extern VdbInterval vdb_quant_query_interval(const VdbQuery *query,
+											const VdbRotation *rotation,
+											const void *stored, float distance);
 
 #endif							/* VDB_QUANTIZE_H */

@@ -66,17 +66,16 @@ static inline void
 form_init(Form *form, VdbMetric metric, int dim, VdbVectorCodec codec, int bits,
 		  int code_dims, const VdbQuantKernels *kernels)
 {
-	VdbLayoutRequest request = {.metric = metric, .dim = dim, .links = 22, .max_links = 32,
-		.page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+	VdbLayoutRequest request = {.metric = metric, .dim = dim, .links = 22, .max_links = 32, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
 
-	if (!vdb_layout_form(&form->layout, &request, codec, bits, code_dims) ||
-		vdb_rotation_size(dim) > sizeof(form->signs))
+	if (!vdb_quant_form_layout(&form->layout, &request, codec, bits, code_dims) ||
+		vdb_quant_rotation_size(dim) > sizeof(form->signs))
 	{
 		printf("no layout for dimension %d\n", dim);
 		exit(1);
 	}
 	form->kernels = kernels;
-	vdb_rotation_init(&form->rotation, dim, 42, form->signs, kernels);
+	vdb_quant_init_rotation(&form->rotation, dim, 42, form->signs, kernels);
 }
 
 /*
@@ -86,9 +85,32 @@ static inline void
 form_encode(const Form *form, const float *x, void *stored)
 {
 	static float rotated[MAX_PADDED];
-	VdbRotated	vector = vdb_rotate(&form->rotation, form->layout.metric, x, rotated);
+	VdbRotated	vector = vdb_quant_rotate(&form->rotation, form->layout.metric, x, rotated);
 
-	vdb_vector_encode(&form->layout, form->kernels, &vector, stored);
+	vdb_quant_encode_vector(&form->layout, form->kernels, &vector, stored);
+}
+
+/*
+ * What the SQL operator computes.
+ */
+static inline double
+sql_value(VdbMetric metric, int dim, const float *a, const float *b)
+{
+	const VdbKernels *k = vdb_kernels_find(VDB_SIMD_AUTO);
+	VdbCosineSums sums;
+
+	switch (metric)
+	{
+		case VDB_METRIC_L2:
+			return sqrt(k->l2sq(dim, a, b));
+		case VDB_METRIC_IP:
+			return -k->ip(dim, a, b);
+		case VDB_METRIC_L1:
+			return k->l1(dim, a, b);
+		default:
+			sums = k->cosine(dim, a, b);
+			return 1 - Max(-1, Min(1, sums.dot / sqrt((double) sums.norm_a * sums.norm_b)));
+	}
 }
 
 /*

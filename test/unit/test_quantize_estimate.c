@@ -82,9 +82,9 @@ exact_distance(Exact a, Exact b)
 static Exact
 decode(const void *bytes, float *out)
 {
-	VdbRotated	v = vdb_vector_decode(&form.layout, form.kernels, bytes, out);
+	VdbRotated	v = vdb_quant_decode_vector(&form.layout, form.kernels, bytes, out);
 
-	return (Exact) {ldexp(1, v.exponent), v.x};
+	return (Exact){ldexp(1, v.exponent), v.x};
 }
 
 /*
@@ -114,10 +114,10 @@ add_errors(Errors *errors, const VdbRotated *query_vector, double typical_norm,
 	double		unit;
 	float		base;
 
-	vdb_query_init(&query, &form.layout, form.kernels, query_vector,
-				   typical_norm, query_buffer);
-	base = vdb_query_distance(&query, node);
-	vdb_query_estimate(&query, node, base, slots + form.layout.slot_bytes - VDB_SLOT_FACTOR_BYTES - form.layout.code_bytes,
+	vdb_quant_init_query(&query, &form.layout, form.kernels, query_vector,
+						 typical_norm, query_buffer);
+	base = vdb_quant_query_distance(&query, node);
+	vdb_quant_estimate(&query, node, base, slots + form.layout.slot_bytes - VDB_SLOT_FACTOR_BYTES - form.layout.code_bytes,
 					   form.layout.slot_bytes, SLOTS, estimates);
 	unit = form.layout.metric == VDB_METRIC_IP ? query.value_scale : ldexp(1, 2 * query.unit);
 	for (int i = 0; i < SLOTS; i++)
@@ -166,7 +166,7 @@ run_round(Errors *errors, double size, double spread)
 	fill_normal(dim, center, size);
 	form_encode(&form, center, node);
 	c = decode(node, decoded_node);
-	vdb_slot_encoder_init(&encoder, &form.layout, form.kernels, node, encoder_buffer);
+	vdb_quant_init_encoder(&encoder, &form.layout, form.kernels, node, encoder_buffer);
 	for (int i = 0; i < SLOTS; i++)
 	{
 		double		away = size * spread * (0.5 + random_unit());
@@ -176,17 +176,17 @@ run_round(Errors *errors, double size, double spread)
 		for (int j = 0; j < dim; j++)
 			x[j] = center[j] + away * random_normal();
 		form_encode(&form, x, neighbours + i * vector_bytes);
-		vdb_slot_encode(&encoder, neighbours + i * vector_bytes, factors);
+		vdb_quant_encode_slot(&encoder, neighbours + i * vector_bytes, factors);
 	}
 	for (int j = 0; j < dim; j++)
 		x[j] = center[j] + size * spread * random_normal();
-	query_vector = vdb_rotate(&form.rotation, form.layout.metric, x, rotated);
+	query_vector = vdb_quant_rotate(&form.rotation, form.layout.metric, x, rotated);
 	add_errors(errors, &query_vector, size * sqrt(dim), c, neighbours, -2);
 
-	query_vector = vdb_vector_decode(&form.layout, form.kernels, node, rotated);
-	add_errors(errors, &query_vector, vdb_vector_norm(&form.layout, node), c, neighbours, -1);
-	query_vector = vdb_vector_decode(&form.layout, form.kernels, neighbours, rotated);
-	add_errors(errors, &query_vector, vdb_vector_norm(&form.layout, neighbours), c, neighbours, 0);
+	query_vector = vdb_quant_decode_vector(&form.layout, form.kernels, node, rotated);
+	add_errors(errors, &query_vector, vdb_quant_vector_norm(&form.layout, node), c, neighbours, -1);
+	query_vector = vdb_quant_decode_vector(&form.layout, form.kernels, neighbours, rotated);
+	add_errors(errors, &query_vector, vdb_quant_vector_norm(&form.layout, neighbours), c, neighbours, 0);
 	free(neighbours);
 	free(center);
 	free(x);
@@ -199,7 +199,8 @@ run_round(Errors *errors, double size, double spread)
 static double
 code_cosine2(int bits)
 {
-	return bits == 1 ? 2 / M_PI : bits == 2 ? 0.8812 : 0.9885;
+	return bits == 1 ? 2 / M_PI : bits == 2 ? 0.8812 :
+											  0.9885;
 }
 
 static void
@@ -209,9 +210,8 @@ test_estimator(VdbMetric metric, VdbVectorCodec codec, int bits)
 	{
 		int			dim;
 		int			code_dims;
-	}			cases[] = {
-		{32, 64}, {64, 64}, {100, 128}, {128, 128}, {256, 256}, {384, 384},
-		{768, 768}, {768, 512}, {1000, 512}, {1536, 512}, {2048, 2048}, {4096, 512}
+	} cases[] = {
+		{32, 64}, {64, 64}, {100, 128}, {128, 128}, {256, 256}, {384, 384}, {768, 768}, {768, 512}, {1000, 512}, {1536, 512}, {2048, 2048}, {4096, 512}
 	};
 
 	for (int i = 0; i < lengthof(cases); i++)
@@ -225,9 +225,11 @@ test_estimator(VdbMetric metric, VdbVectorCodec codec, int bits)
 		double		rounding;
 
 		form_init(&form, metric, dim, codec, bits, cases[i].code_dims,
-				  vdb_quant_kernels_find(VDB_SIMD_AUTO));
+				  vdb_quant_find_kernels(VDB_SIMD_AUTO));
 		for (int round = 0; round < (dim < 2000 ? ROUNDS : ROUNDS / 4); round++)
-			run_round(&errors, round % 3 == 0 ? 1 : round % 3 == 1 ? 1e-3 : 300, 0.7);
+			run_round(&errors, round % 3 == 0 ? 1 : round % 3 == 1 ? 1e-3 :
+																	 300,
+					  0.7);
 		cosine2 = code_cosine2(bits) * cases[i].code_dims / form.layout.padded;
 		expected = sqrt(1 / cosine2 - 1);
 		bias = errors.sum / errors.n;

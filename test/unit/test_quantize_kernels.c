@@ -263,7 +263,8 @@ test_code_sums(const VdbQuantKernels *k)
 			uint8	   *last = (uint8 *) end_a - code_bytes;
 			VdbCodeRows rows = {last - (count - 1) * stride, stride, count, code_bytes};
 			void (*kernel)(VdbCodeRows, const int8 *, int32 *) =
-				bits == 1 ? k->sums1 : bits == 2 ? k->sums2 : k->sums4;
+				bits == 1 ? k->sums1 : bits == 2 ? k->sums2 :
+												   k->sums4;
 
 			bytes(end_a, (count - 1) * stride + code_bytes, 0);
 			/* what lies behind the last dimension must not count */
@@ -375,7 +376,9 @@ test_half(const VdbQuantKernels *k)
 	}
 	memset(value, 0, sizeof(value));
 	for (int i = 0; i < 32; i++)
-		value[i] = i % 4 == 0 ? 1e30f : i % 4 == 1 ? INFINITY : i % 4 == 2 ? 1e-30f : 1e-45f;
+		value[i] = i % 4 == 0 ? 1e30f : i % 4 == 1 ? INFINITY :
+			i % 4 == 2                             ? 1e-30f :
+													 1e-45f;
 	k->to_half(32, value, 1, got);
 	for (int i = 0; i < 32; i++)
 		CHECK(got[i] == (i % 4 < 2 ? 0x7c00 : 0), "%s %g: %04x", k->name, value[i], got[i]);
@@ -421,14 +424,14 @@ test_choice(void)
 	VdbKernels	fake = {.name = "scalar"};
 	int			n = 0;
 
-	CHECK(vdb_quant_kernels_find(VDB_SIMD_SCALAR) == reference, "scalar");
+	CHECK(vdb_quant_find_kernels(VDB_SIMD_SCALAR) == reference, "scalar");
 	CHECK(vdb_quant_kernels_like(&fake) == reference, "like scalar");
-	while (vdb_quant_kernels_nth(n) != NULL)
+	while (vdb_quant_nth_kernels(n) != NULL)
 		n++;
-	CHECK(vdb_quant_kernels_nth(0) == reference, "the first");
-	CHECK(vdb_quant_kernels_find(VDB_SIMD_AUTO) == vdb_quant_kernels_nth(n - 1), "auto is not the best");
+	CHECK(vdb_quant_nth_kernels(0) == reference, "the first");
+	CHECK(vdb_quant_find_kernels(VDB_SIMD_AUTO) == vdb_quant_nth_kernels(n - 1), "auto is not the best");
 	for (VdbSimdLevel level = VDB_SIMD_AUTO; level <= VDB_SIMD_LAST; level++)
-		CHECK(vdb_quant_kernels_find(level) != NULL, "level %d", level);
+		CHECK(vdb_quant_find_kernels(level) != NULL, "level %d", level);
 }
 
 int
@@ -444,7 +447,7 @@ main(void)
 	RUN(test_choice());
 	RUN(test_radius());
 	RUN(test_hadamard_definition());
-	for (int i = 0; (k = vdb_quant_kernels_nth(i)) != NULL; i++)
+	for (int i = 0; (k = vdb_quant_nth_kernels(i)) != NULL; i++)
 	{
 		printf("# kernels of level %s\n", k->name);
 		RUN(test_half(k));
