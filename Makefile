@@ -55,6 +55,11 @@ $(OBJS) $(OBJS:.o=.bc): $(HDRS) Makefile
 src/distance/%.o: CFLAGS += -O3
 src/distance/%.bc: BITCODE_CFLAGS += -O3
 
+# Codes and rotated vectors are the same bits at every SIMD level and on every
+# CPU, so no product and sum may become one fused instruction.
+src/quantize/%.o: CFLAGS += -O3 -ffp-contract=off
+src/quantize/%.bc: BITCODE_CFLAGS += -O3 -ffp-contract=off
+
 # Pure C without a server: unit tests and micro-benchmarks link the objects
 # that they name in test/unit/*.c and bench/*.c ("LINK:" line).
 UNIT_CFLAGS = $(filter-out -Werror=vla,$(CFLAGS)) -O2 $(CPPFLAGS) -I$(srcdir)/src -I$(srcdir)/test/unit
