@@ -21,7 +21,7 @@
 /* Slots that are worked on at once */
 #define CHUNK 32
 
-/* q8 is read beyond its end by a vector at most */
+/* q8 is read beyond its end by a vector at most, and multiplied by zeros */
 #define Q8_SLACK 64
 
 static void scale_query(VdbQuery *query, const VdbRotated *vector,

@@ -44,7 +44,6 @@ vdb_quant_init_encoder(VdbSlotEncoder *encoder, const VdbQuantLayout *layout,
 {
 	VdbRotated	decoded;
 
-	Assert(layout->bits > 0);
 	encoder->kernels = kernels;
 	encoder->layout = layout;
 	encoder->node = (float *) buffer;

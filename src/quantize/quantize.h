@@ -30,9 +30,6 @@
 /* The largest padded dimension */
 #define VDB_QUANT_MAX_PADDED 16000
 
-/* The most slots that one call estimates */
-#define VDB_QUANT_MAX_SLOTS 512
-
 typedef struct VdbQuantKernels VdbQuantKernels;
 
 /* How a node keeps its own vector; the values are stored on disk */

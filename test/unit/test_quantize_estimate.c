@@ -240,9 +240,10 @@ test_estimator(VdbMetric metric, VdbVectorCodec codec, int bits)
 			printf("# dim %d W %d B %d: bias %.4f, deviation %.4f, expected %.4f; at c %.5f, at x %.5f (%.5f)\n",
 				   dim, cases[i].code_dims, bits, bias, deviation, expected,
 				   errors.worst_at_node, errors.worst_at_x, rounding);
-		CHECK(fabs(bias) < 5 * deviation / sqrt(errors.n) * 2, "dimension %d: bias %.4f of %.4f",
+		/* the slots of a node are not quite independent: 10 instead of 5 sigma */
+		CHECK(fabs(bias) < 10 * deviation / sqrt(errors.n), "dimension %d: bias %.4f of %.4f",
 			  dim, bias, deviation);
-		CHECK(deviation < expected * 1.12 + 0.03 && deviation > expected * 0.85,
+		CHECK(deviation < expected * 1.07 && deviation > expected * 0.88,
 			  "dimension %d: deviation %.4f, expected %.4f", dim, deviation, expected);
 		CHECK(errors.worst_at_node < rounding, "dimension %d at the node: %.5f", dim, errors.worst_at_node);
 		CHECK(errors.worst_at_x < rounding, "dimension %d at the neighbour: %.5f", dim, errors.worst_at_x);
