@@ -23,8 +23,8 @@
  * the query's; a squared distance so loses at most dim times that.
  * Values beyond float's range have no bound: the operator says Infinity.
  *
- * The cosine of a vector whose squared norm under- or overflows float32 is
- * not bounded: the operator works with what is left of the norm.
+ * The cosine of a vector whose squared norm overflows float32 is not bounded:
+ * the operator divides by Infinity.
  *
  *-------------------------------------------------------------------------
  */

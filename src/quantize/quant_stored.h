@@ -15,13 +15,16 @@
 /* Ratios of scales are clamped to two to this power (Q3). */
 #define VDB_MAX_GAP 30
 
+StaticAssertDecl(sizeof(VdbStoredHeader) == VDB_STORED_HEADER_BYTES,
+				 "the header of a stored vector has no padding");
+StaticAssertDecl(sizeof(VdbSlotFactors) == VDB_SLOT_FACTOR_BYTES,
+				 "the factors of a slot have no padding");
+
 static inline VdbStoredHeader
 vdb_stored_header(const void *stored)
 {
 	VdbStoredHeader header;
 
-	StaticAssertStmt(sizeof(header) == VDB_STORED_HEADER_BYTES,
-					 "the header of a stored vector has no padding");
 	memcpy(&header, stored, sizeof(header));
 	return header;
 }

@@ -91,6 +91,26 @@ form_encode(const Form *form, const float *x, void *stored)
 }
 
 /*
+ * The operator's cosine distance of vectors whose squares are too small for
+ * float32.
+ */
+static inline double
+small_cosine_distance(int dim, const float *a, const float *b)
+{
+	double		dot = 0;
+	double		norm_a = 0;
+	double		norm_b = 0;
+
+	for (int i = 0; i < dim; i++)
+	{
+		dot += (double) a[i] * b[i];
+		norm_a += (double) a[i] * a[i];
+		norm_b += (double) b[i] * b[i];
+	}
+	return 1 - Max(-1, Min(1, dot / sqrt(norm_a * norm_b)));
+}
+
+/*
  * What the SQL operator computes.
  */
 static inline double
@@ -109,6 +129,8 @@ sql_value(VdbMetric metric, int dim, const float *a, const float *b)
 			return k->l1(dim, a, b);
 		default:
 			sums = k->cosine(dim, a, b);
+			if (sums.norm_a < 1e-30f || sums.norm_b < 1e-30f)
+				return small_cosine_distance(dim, a, b);
 			return 1 - Max(-1, Min(1, sums.dot / sqrt((double) sums.norm_a * sums.norm_b)));
 	}
 }

@@ -72,13 +72,13 @@ fill_extreme(Extreme kind, int dim, float *out)
 }
 
 /*
- * Kinds whose squared norm is an ordinary float32: the others have no cosine
- * that the operator could compute.
+ * Kinds whose squared norm is neither 0 nor beyond float32: the others have no
+ * cosine that the operator could compute.
  */
 static bool
 is_ordinary(Extreme kind)
 {
-	return kind == EXTREME_EQUAL || kind == EXTREME_ONE;
+	return kind == EXTREME_EQUAL || kind == EXTREME_ONE || kind == EXTREME_TINY;
 }
 
 /*
