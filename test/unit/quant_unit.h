@@ -11,9 +11,8 @@
 #include "postgres.h"
 
 #include <math.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "guarded.h"
 #include "quantize/quant_kernels.h"
 #include "unit.h"
 
@@ -133,28 +132,6 @@ sql_value(VdbMetric metric, int dim, const float *a, const float *b)
 				return small_cosine_distance(dim, a, b);
 			return 1 - Max(-1, Min(1, sums.dot / sqrt((double) sums.norm_a * sums.norm_b)));
 	}
-}
-
-/*
- * Maps size bytes rounded up to pages between two unreadable pages.
- */
-static inline void
-map_guarded(size_t size, char **start, char **end)
-{
-	size_t		page = sysconf(_SC_PAGESIZE);
-	size_t		inner = (size + page - 1) / page * page;
-	char	   *p = mmap(NULL, inner + 2 * page, PROT_READ | PROT_WRITE,
-						 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED ||
-		mprotect(p, page, PROT_NONE) != 0 ||
-		mprotect(p + page + inner, page, PROT_NONE) != 0)
-	{
-		printf("cannot map guarded memory\n");
-		exit(1);
-	}
-	*start = p + page;
-	*end = p + page + inner;
 }
 
 #endif							/* VDB_QUANT_UNIT_H */

@@ -14,10 +14,9 @@
 #include "postgres.h"
 
 #include <math.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "distance/kernels.h"
+#include "guarded.h"
 #include "unit.h"
 
 #define MAX_DIM 4097
@@ -71,28 +70,6 @@ random_unit(void)
 	rng_state ^= rng_state >> 7;
 	rng_state ^= rng_state << 17;
 	return (double) (rng_state >> 11) / 9007199254740992.0;
-}
-
-/*
- * Maps size bytes rounded up to pages between two unreadable pages.
- */
-static void
-map_guarded(size_t size, char **start, char **end)
-{
-	size_t		page = sysconf(_SC_PAGESIZE);
-	size_t		inner = (size + page - 1) / page * page;
-	char	   *p = mmap(NULL, inner + 2 * page, PROT_READ | PROT_WRITE,
-						 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED ||
-		mprotect(p, page, PROT_NONE) != 0 ||
-		mprotect(p + page + inner, page, PROT_NONE) != 0)
-	{
-		printf("cannot map guarded memory\n");
-		exit(1);
-	}
-	*start = p + page;
-	*end = p + page + inner;
 }
 
 static void
