@@ -6,7 +6,7 @@
  * Rows in a table are not aligned to cache lines, so nearly every 64-byte load
  * touches two.  That costs the cosine, which has the most to do for each load,
  * a third of its speed from memory: it uses registers of 32 bytes, which are as
- * fast within the cache (figures in README.md).
+ * fast for unaligned rows within the cache, too (figures in README.md).
  *
  *-------------------------------------------------------------------------
  */
