@@ -204,7 +204,7 @@ run_form(VdbVectorCodec codec, int bits, int code_dims)
 	VdbQuery	query;
 	int			size;
 
-	index.request = (VdbLayoutRequest){.metric = metric, .dim = dim, .links = links, .max_links = links, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+	index.request = (VdbLayoutRequest){.metric = metric, .dim = dim, .min_slots = links, .max_slots = links, .page_bytes = 8160, .node_bytes = 40, .link_bytes = 6};
 	if (!vdb_quant_form_layout(&index.layout, &index.request, codec, bits, code_dims))
 		return;
 	index.kernels = vdb_quant_find_kernels(VDB_SIMD_AUTO);
@@ -214,9 +214,9 @@ run_form(VdbVectorCodec codec, int bits, int code_dims)
 	index.rotated = malloc(index.layout.padded * sizeof(float));
 	index.query_buffer = malloc(vdb_quant_query_size(&index.layout));
 	encode_nodes(&index);
-	size = vdb_quant_node_bytes(&index.layout, &index.request, links);
+	size = index.request.node_bytes + index.layout.vector_bytes + links * index.layout.slot_bytes;
 	printf("%-7s %d x %-4d %5d %2d", codec == VDB_CODEC_HALF ? "float16" : "int8",
-		   bits, code_dims, size, index.request.page_bytes / (size + 4));
+		   bits, code_dims, size, index.request.page_bytes / size);
 	for (int h = 0; h < lengthof(hops); h++)
 	{
 		int			own = 0;

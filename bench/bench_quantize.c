@@ -125,7 +125,7 @@ fill_nodes(const VdbQuantLayout *layout, const VdbQuantKernels *k,
 static void
 run_case(const Case *c, const VdbQuantKernels *k, VdbSimdLevel level)
 {
-	VdbLayoutRequest request = {.metric = VDB_METRIC_L2, .dim = c->dim, .links = LINKS, .max_links = LINKS, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+	VdbLayoutRequest request = {.metric = VDB_METRIC_L2, .dim = c->dim, .min_slots = LINKS, .max_slots = LINKS, .page_bytes = 8160, .node_bytes = 40, .link_bytes = 6};
 	const VdbKernels *exact = vdb_kernels_find(level);
 	VdbQuantLayout layout;
 	VdbRotation rotation;

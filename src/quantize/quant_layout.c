@@ -1,18 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * quant_layout.c
- *	  Codec, bits, code length and bytes for a dimension and a metric.
+ *	  Codec, bits, code length, slots and nodes a page for a dimension and a
+ *	  metric.
  *
- * The choice follows from two things measured by bench/bench_layout.c.  The
- * nodes that a search must visit for a given recall depend on the code only
- * through the variance v of its estimates, as 1 + 0.8 v (README, "Which form
- * for which dimension").  And int8 vectors are as good as float16 ones once
- * the best results are put in exact order, which float16 needs less often.
+ * All nodes of an index have the same number of slots, and a page has room for
+ * a whole number of them.  The choice follows from what was measured (README,
+ * "Which form for which dimension"): the nodes that a search must visit for a
+ * given recall depend on the code only through the variance v of its
+ * estimates, as 1 + 0.8 v; and on the slots as 1 + 0.5 (most / slots - 1).  int8
+ * vectors find what float16 ones find, but their bounds overlap, and a search
+ * must read rows of the table to put its answers in order.
  *
  * So: of the forms that keep the index within the size that is allowed, take
- * the one with the smallest product of the pages that a search reads and the
- * square root of the space of a node, which is what it costs to keep them in
- * memory; and float16 where it takes no more space.
+ * the one with the smallest product of visits, the pages that a visit reads,
+ * the square root of the space of a node, which is what it costs to keep them
+ * in memory, and a factor for int8.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,8 +25,17 @@
 
 #include "quantize.h"
 
-/* Nodes visited grow by so much with the variance of the estimates. */
+/* Nodes visited grow by so much with the variance of the estimates, */
 #define VISITS_PER_VARIANCE 0.8
+/* and by so much with the slots that are missing. */
+#define VISITS_PER_MISSING 0.5
+
+/* What exact distances cost a search on int8 vectors, in visits */
+#define INT8_COST 1.6
+#define INT8_COST_TOASTED 2.0
+
+/* Vectors of this many floats leave the table's page. */
+#define TOASTED_DIM 500
 
 /* From this dimension on, no larger than pgvector's index; 1.5 times below. */
 #define EQUAL_SIZE_DIM 256
@@ -32,16 +44,24 @@
 /* More than any node takes */
 #define MOST_SPACE 1e6
 
-static bool search_forms(VdbQuantLayout *best, const VdbLayoutRequest *request,
-						 double allowed);
+/* A form and what it costs */
+typedef struct Best
+{
+	VdbQuantLayout layout;
+	double		cost;
+} Best;
+
+static bool search_forms(VdbQuantLayout *layout, const VdbLayoutRequest *request,
+						 int min_slots, double allowed);
+static void try_pages(Best *best, const VdbQuantLayout *form,
+					  const VdbLayoutRequest *request, int min_slots, double allowed);
 static double allowed_space(const VdbLayoutRequest *request);
 static double node_space(const VdbQuantLayout *layout, const VdbLayoutRequest *request);
-static int	vector_pages(const VdbQuantLayout *layout, const VdbLayoutRequest *request);
-static bool set_split(VdbQuantLayout *layout, const VdbLayoutRequest *request, bool is_split);
+static double search_cost(const VdbQuantLayout *layout, const VdbLayoutRequest *request);
 
 /*
- * Fills layout with a given form; false if there is none such: dimensions out
- * of range, codes for L1, bits other than 0, 1, 2, 4, code_dims that are not a
+ * Fills layout with a given form, not yet placed on pages; false if there is
+ * none such: dimensions out of range, codes for L1, bits other than 0, 1, 2, 4, code_dims that are not a
  * multiple of 64 or more than the padded dimension, int8 for L1.
  */
 bool
@@ -79,20 +99,30 @@ vdb_quant_form_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request,
 }
 
 /*
- * Bytes of a node with a number of links, without its vector if that is split
- * off.
+ * Places nodes of a form on pages: nodes_per_page of them, with as many slots
+ * as fit, max_slots at most, and their vectors elsewhere if is_split.  False if
+ * there is no room for one slot.
  */
-int
-vdb_quant_node_bytes(const VdbQuantLayout *layout, const VdbLayoutRequest *request,
-					 int links)
+bool
+vdb_quant_place_nodes(VdbQuantLayout *layout, const VdbLayoutRequest *request,
+					  int nodes_per_page, bool is_split)
 {
-	return request->node_bytes + (layout->is_split ? 0 : layout->vector_bytes) +
-		links * layout->slot_bytes;
+	int			share = request->page_bytes / nodes_per_page / 8 * 8;
+	int			fixed = request->node_bytes + (is_split ? 0 : layout->vector_bytes);
+
+	if (share < fixed + layout->slot_bytes)
+		return false;
+	layout->is_split = is_split;
+	layout->nodes_per_page = nodes_per_page;
+	layout->slots = Min((share - fixed) / layout->slot_bytes, request->max_slots);
+	layout->node_bytes = (fixed + layout->slots * layout->slot_bytes + 7) / 8 * 8;
+	layout->vector_pages = !is_split ? 0 : (layout->vector_bytes + request->page_bytes - 1) / request->page_bytes;
+	return true;
 }
 
 /*
  * The variance of an estimate's error, in the unit of the README's formula:
- * 1/cos^2 - 1.
+ * 1/cos^2 - 1; 0 without codes.
  */
 double
 vdb_quant_variance(const VdbQuantLayout *layout)
@@ -100,77 +130,92 @@ vdb_quant_variance(const VdbQuantLayout *layout)
 	double		full = layout->bits == 1 ? 2 / M_PI : layout->bits == 2 ? 0.8812 :
 																	 0.9885;
 
-	return layout->padded / (full * layout->code_dims) - 1;
+	return layout->bits == 0 ? 0 : layout->padded / (full * layout->code_dims) - 1;
 }
 
 /*
  * Chooses the form of an index; false if the dimension is out of range or not
- * even a split node fits a page.
+ * even a split node with half of max_slots fits a page.
  */
 bool
 vdb_quant_choose_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request)
 {
 	if (request->dim < 1 || request->dim > VDB_QUANT_MAX_PADDED)
 		return false;
-	if (request->metric == VDB_METRIC_L1)
-		return vdb_quant_form_layout(layout, request, VDB_CODEC_HALF, 0, 0) &&
-			(set_split(layout, request, false) || set_split(layout, request, true));
 
-	/* Few dimensions, padded to 64, may need more than is allowed. */
-	for (double allowed = allowed_space(request);; allowed *= 1.1)
+	/* rather a larger index than too few slots; few only if nothing else fits */
+	for (int min_slots = Min(request->min_slots, request->max_slots);
+		 min_slots >= Max(1, request->max_slots / 2); min_slots--)
 	{
-		if (search_forms(layout, request, allowed))
-			return true;
-		if (allowed > MOST_SPACE)
-			return false;
+		double		allowed = allowed_space(request);
+
+		/* Few dimensions, padded to 64, may need more than is allowed. */
+		for (;; allowed *= 1.1)
+		{
+			if (search_forms(layout, request, min_slots, allowed))
+				return true;
+			if (allowed > MOST_SPACE)
+				break;
+		}
 	}
+	return false;
 }
 
 /*
- * Finds the best form of all with codes that takes no more than the space
- * allowed for a node.
+ * Finds the best form of all that have the slots and take no more than the
+ * space allowed for a node.  L1 has no codes, but all slots.
  */
 static bool
-search_forms(VdbQuantLayout *best, const VdbLayoutRequest *request, double allowed)
+search_forms(VdbQuantLayout *layout, const VdbLayoutRequest *request,
+			 int min_slots, double allowed)
 {
 	int			padded = (request->dim + 63) / 64 * 64;
-	double		best_cost = INFINITY;
+	Best		best;
+	VdbQuantLayout form;
 
-	for (int bits = 1; bits <= 4; bits *= 2)
+	best.cost = INFINITY;
+	if (request->metric == VDB_METRIC_L1 &&
+		vdb_quant_form_layout(&form, request, VDB_CODEC_HALF, 0, 0))
+		try_pages(&best, &form, request, request->max_slots, allowed);
+
+	for (int codec = VDB_CODEC_INT8; codec <= VDB_CODEC_HALF; codec++)
 	{
-		/* more bits for fewer dimensions are never better */
-		for (int dims = padded; dims > 0 && (bits == 1 || dims == padded); dims -= 64)
+		for (int bits = 1; bits <= 4; bits *= 2)
 		{
-			for (int is_split = 0; is_split <= 1; is_split++)
+			/* more bits for fewer dimensions are never better */
+			for (int dims = padded; dims > 0 && (bits == 1 || dims == padded); dims -= 64)
 			{
-				VdbQuantLayout layout;
-				double		space;
-				double		cost;
-
-				if (!vdb_quant_form_layout(&layout, request, VDB_CODEC_INT8, bits, dims) ||
-					!set_split(&layout, request, is_split))
-					continue;
-				space = node_space(&layout, request);
-				cost = (1 + VISITS_PER_VARIANCE * vdb_quant_variance(&layout)) *
-					(1 + (is_split ? vector_pages(&layout, request) : 0)) * sqrt(space);
-				if (space <= allowed && cost < best_cost)
-				{
-					best_cost = cost;
-					*best = layout;
-				}
+				if (vdb_quant_form_layout(&form, request, codec, bits, dims))
+					try_pages(&best, &form, request, min_slots, allowed);
 			}
 		}
 	}
-	if (best_cost < INFINITY)
-	{
-		VdbQuantLayout half;
+	*layout = best.layout;
+	return best.cost < INFINITY;
+}
 
-		if (vdb_quant_form_layout(&half, request, VDB_CODEC_HALF, best->bits, best->code_dims) &&
-			set_split(&half, request, best->is_split) &&
-			node_space(&half, request) <= node_space(best, request))
-			*best = half;
+/*
+ * Tries every number of nodes on a page for a form.
+ */
+static void
+try_pages(Best *best, const VdbQuantLayout *form, const VdbLayoutRequest *request,
+		  int min_slots, double allowed)
+{
+	for (int is_split = 0; is_split <= 1; is_split++)
+	{
+		VdbQuantLayout layout = *form;
+
+		for (int nodes = 1; vdb_quant_place_nodes(&layout, request, nodes, is_split) && layout.slots >= min_slots; nodes++)
+		{
+			double		cost = search_cost(&layout, request);
+
+			if (node_space(&layout, request) <= allowed && cost < best->cost)
+			{
+				best->cost = cost;
+				best->layout = layout;
+			}
+		}
 	}
-	return best_cost < INFINITY;
 }
 
 /*
@@ -182,7 +227,7 @@ static double
 allowed_space(const VdbLayoutRequest *request)
 {
 	int			peer = MAXALIGN(80 + 4 * request->dim) +
-		MAXALIGN(4 + 6 * request->max_links) + 2 * 4;
+		MAXALIGN(4 + 6 * request->max_slots) + 2 * 4;
 	int			peers = request->page_bytes / peer;
 
 	if (peers == 0)
@@ -197,28 +242,19 @@ allowed_space(const VdbLayoutRequest *request)
 static double
 node_space(const VdbQuantLayout *layout, const VdbLayoutRequest *request)
 {
-	int			bytes = vdb_quant_node_bytes(layout, request, request->links);
-
-	return (double) request->page_bytes / (request->page_bytes / bytes) +
-		(layout->is_split ? vector_pages(layout, request) * request->page_bytes : 0);
+	return request->page_bytes * (1.0 / layout->nodes_per_page + layout->vector_pages);
 }
 
 /*
- * The pages that a search reads for a vector that is split off.
+ * What a search costs on an index of this form, in a unit of its own.
  */
-static int
-vector_pages(const VdbQuantLayout *layout, const VdbLayoutRequest *request)
+static double
+search_cost(const VdbQuantLayout *layout, const VdbLayoutRequest *request)
 {
-	return (layout->vector_bytes + request->page_bytes - 1) / request->page_bytes;
-}
+	double		visits = (1 + VISITS_PER_VARIANCE * vdb_quant_variance(layout)) *
+		(1 + VISITS_PER_MISSING * ((double) request->max_slots / layout->slots - 1));
 
-/*
- * Sets whether the vector is split off; false if the largest node does not fit
- * a page then.
- */
-static bool
-set_split(VdbQuantLayout *layout, const VdbLayoutRequest *request, bool is_split)
-{
-	layout->is_split = is_split;
-	return vdb_quant_node_bytes(layout, request, request->max_links) <= request->page_bytes;
+	if (layout->codec == VDB_CODEC_INT8)
+		visits *= request->dim < TOASTED_DIM ? INT8_COST : INT8_COST_TOASTED;
+	return visits * (1 + layout->vector_pages) * sqrt(node_space(layout, request));
 }

@@ -51,7 +51,13 @@ typedef struct VdbQuantLayout
 	int			vector_bytes;	/* of a stored vector */
 	int			code_bytes;		/* of the code in a slot */
 	int			slot_bytes;		/* of a slot: link, factors, code */
+
+	/* what follows is set by placing nodes on pages */
 	bool		is_split;		/* the vector is not on the page of the slots */
+	int			slots;			/* of every node */
+	int			node_bytes;		/* of a node on the page of the slots */
+	int			nodes_per_page;
+	int			vector_pages;	/* pages that a vector takes if is_split; else 0 */
 } VdbQuantLayout;
 
 /*
@@ -144,8 +150,8 @@ typedef struct VdbLayoutRequest
 {
 	VdbMetric	metric;
 	int			dim;
-	int			links;			/* slots that a node has room for on average */
-	int			max_links;		/* and at most; on one page */
+	int			min_slots;		/* of a node, if it can be had */
+	int			max_slots;		/* and at most */
 	int			page_bytes;		/* for nodes on a page */
 	int			node_bytes;		/* of a node before vector and slots */
 	int			link_bytes;		/* of a slot before the factors */
@@ -158,9 +164,9 @@ extern const VdbQuantKernels *vdb_quant_kernels_like(const VdbKernels *kernels);
 /* quant_layout.c */
 extern bool vdb_quant_form_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request,
 								  VdbVectorCodec codec, int bits, int code_dims);
+extern bool vdb_quant_place_nodes(VdbQuantLayout *layout, const VdbLayoutRequest *request,
+								  int nodes_per_page, bool is_split);
 extern bool vdb_quant_choose_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request);
-extern int	vdb_quant_node_bytes(const VdbQuantLayout *layout,
-								 const VdbLayoutRequest *request, int links);
 extern double vdb_quant_variance(const VdbQuantLayout *layout);
 
 /* quant_rotate.c */

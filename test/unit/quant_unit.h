@@ -65,7 +65,7 @@ static inline void
 form_init(Form *form, VdbMetric metric, int dim, VdbVectorCodec codec, int bits,
 		  int code_dims, const VdbQuantKernels *kernels)
 {
-	VdbLayoutRequest request = {.metric = metric, .dim = dim, .links = 22, .max_links = 32, .page_bytes = 8152, .node_bytes = 32, .link_bytes = 6};
+	VdbLayoutRequest request = {.metric = metric, .dim = dim, .min_slots = 20, .max_slots = 32, .page_bytes = 8160, .node_bytes = 40, .link_bytes = 6};
 
 	if (!vdb_quant_form_layout(&form->layout, &request, codec, bits, code_dims) ||
 		vdb_quant_rotation_size(dim) > sizeof(form->signs))

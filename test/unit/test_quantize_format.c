@@ -269,6 +269,33 @@ test_golden(const VdbQuantKernels *k)
 }
 
 /*
+ * What every chosen layout must keep, whatever was asked for.
+ */
+static void
+check_layout(const VdbQuantLayout *l, const VdbLayoutRequest *r)
+{
+	int			used = r->node_bytes + (l->is_split ? 0 : l->vector_bytes) + l->slots * l->slot_bytes;
+
+	CHECK(l->node_bytes % 8 == 0 && l->node_bytes >= used && l->node_bytes < used + 8,
+		  "dimension %d: %d bytes, %d used", r->dim, l->node_bytes, used);
+	CHECK(l->nodes_per_page >= 1 && l->nodes_per_page * l->node_bytes <= r->page_bytes,
+		  "dimension %d: %d nodes of %d bytes", r->dim, l->nodes_per_page, l->node_bytes);
+	CHECK(l->slots >= r->max_slots / 2 && l->slots <= r->max_slots,
+		  "dimension %d: %d slots of %d", r->dim, l->slots, r->max_slots);
+	if (l->is_split)
+		CHECK(l->vector_pages * r->page_bytes >= l->vector_bytes &&
+				  (l->vector_pages - 1) * r->page_bytes < l->vector_bytes,
+			  "dimension %d: %d pages of vector", r->dim, l->vector_pages);
+	else
+		CHECK(l->vector_pages == 0, "dimension %d: pages of vector", r->dim);
+	CHECK((l->bits > 0) == (r->metric != VDB_METRIC_L1), "codes of metric %d", r->metric);
+	CHECK(r->metric != VDB_METRIC_L1 || l->slots == r->max_slots,
+		  "L1, dimension %d: %d slots", r->dim, l->slots);
+	CHECK(l->slot_bytes == r->link_bytes + (l->bits > 0 ? VDB_SLOT_FACTOR_BYTES + l->code_dims * l->bits / 8 : 0),
+		  "slot bytes");
+}
+
+/*
  * The forms chosen for the usual dimensions, as the README's table says, and
  * what every form must keep.
  */
@@ -281,55 +308,69 @@ test_layouts(void)
 		VdbVectorCodec codec;
 		int			bits;
 		int			code_dims;
-		bool		is_split;
+		int			slots;
 		int			per_page;
+		int			vector_pages;
 	} expected[] = {
-		{3, VDB_CODEC_INT8, 1, 64, false, 14},
-		{64, VDB_CODEC_INT8, 2, 64, false, 11},
-		{128, VDB_CODEC_INT8, 2, 128, false, 7},
-		{256, VDB_CODEC_INT8, 1, 256, false, 6},
-		{384, VDB_CODEC_INT8, 1, 384, false, 4},
-		{512, VDB_CODEC_INT8, 1, 512, false, 3},
-		{768, VDB_CODEC_HALF, 1, 768, false, 2},
-		{1024, VDB_CODEC_INT8, 1, 960, false, 2},
-		{1536, VDB_CODEC_INT8, 1, 1536, false, 1},
-		{3072, VDB_CODEC_INT8, 1, 1152, false, 1},
-		{4096, VDB_CODEC_INT8, 1, 896, false, 1},
-		{16000, VDB_CODEC_INT8, 1, 1920, true, 1}
+		{3, VDB_CODEC_INT8, 1, 64, 21, 15, 0},
+		{32, VDB_CODEC_HALF, 1, 64, 22, 13, 0},
+		{64, VDB_CODEC_HALF, 2, 64, 22, 10, 0},
+		{128, VDB_CODEC_HALF, 1, 128, 30, 7, 0},
+		{256, VDB_CODEC_HALF, 1, 192, 22, 6, 0},
+		{384, VDB_CODEC_HALF, 1, 384, 20, 4, 0},
+		{512, VDB_CODEC_HALF, 1, 512, 21, 3, 0},
+		{768, VDB_CODEC_HALF, 1, 768, 23, 2, 0},
+		{1024, VDB_CODEC_HALF, 2, 1024, 22, 1, 0},
+		{1536, VDB_CODEC_HALF, 1, 1536, 24, 1, 0},
+		{2048, VDB_CODEC_HALF, 1, 1472, 20, 1, 0},
+		{3072, VDB_CODEC_HALF, 1, 3072, 20, 1, 1},
+		{4096, VDB_CODEC_INT8, 1, 1472, 20, 1, 0},
+		{8000, VDB_CODEC_HALF, 1, 3136, 20, 1, 2},
+		{16000, VDB_CODEC_INT8, 1, 3136, 20, 1, 2}
 	};
-	VdbLayoutRequest request = {.metric = VDB_METRIC_COSINE, .links = 22, .max_links = 32, .page_bytes = 8160, .node_bytes = 32, .link_bytes = 6};
+	VdbLayoutRequest request = {.metric = VDB_METRIC_COSINE, .min_slots = 20, .max_slots = 32, .page_bytes = 8160, .node_bytes = 40, .link_bytes = 6};
 	VdbQuantLayout layout;
 
 	for (int i = 0; i < lengthof(expected); i++)
 	{
-		int			per_page;
-
 		request.dim = expected[i].dim;
 		CHECK(vdb_quant_choose_layout(&layout, &request), "dimension %d: none", request.dim);
-		per_page = request.page_bytes / vdb_quant_node_bytes(&layout, &request, request.links);
 		CHECK(layout.codec == expected[i].codec && layout.bits == expected[i].bits &&
-				  layout.code_dims == expected[i].code_dims && layout.is_split == expected[i].is_split &&
-				  per_page == expected[i].per_page,
-			  "dimension %d: codec %d, %d x %d, split %d, %d a page", request.dim, layout.codec,
-			  layout.bits, layout.code_dims, layout.is_split, per_page);
+				  layout.code_dims == expected[i].code_dims && layout.slots == expected[i].slots &&
+				  layout.nodes_per_page == expected[i].per_page && layout.vector_pages == expected[i].vector_pages,
+			  "dimension %d: codec %d, %d x %d, %d slots, %d a page, %d vector pages", request.dim, layout.codec,
+			  layout.bits, layout.code_dims, layout.slots, layout.nodes_per_page, layout.vector_pages);
 	}
 	for (int m = 2; m <= 100; m += 7)
 	{
 		for (request.dim = 1; request.dim <= VDB_QUANT_MAX_PADDED; request.dim += 1 + request.dim / 8)
 		{
-			request.links = m * 11 / 8;
-			request.max_links = 2 * m;
+			request.min_slots = (5 * m + 3) / 4;
+			request.max_slots = 2 * m;
 			for (int metric = VDB_METRIC_L2; metric <= VDB_METRIC_L1; metric++)
 			{
 				request.metric = metric;
 				CHECK(vdb_quant_choose_layout(&layout, &request), "m %d, dimension %d: none", m, request.dim);
-				CHECK(vdb_quant_node_bytes(&layout, &request, request.max_links) <= request.page_bytes,
-					  "m %d, dimension %d: too large", m, request.dim);
-				CHECK((layout.bits > 0) == (metric != VDB_METRIC_L1), "codes of metric %d", metric);
-				CHECK(layout.slot_bytes == request.link_bytes + (layout.bits > 0 ? VDB_SLOT_FACTOR_BYTES + layout.code_dims * layout.bits / 8 : 0), "slot bytes");
+				check_layout(&layout, &request);
+				/* with codes of 64 dimensions, these always fit */
+				CHECK(layout.slots >= request.min_slots, "m %d, dimension %d: %d slots", m, request.dim, layout.slots);
 			}
 		}
 	}
+
+	/* a page too small for them all: fewer slots, but never less than half */
+	request.metric = VDB_METRIC_COSINE;
+	request.dim = 100;
+	request.min_slots = 450;
+	request.max_slots = 500;
+	CHECK(vdb_quant_choose_layout(&layout, &request), "450 slots asked for: none");
+	CHECK(layout.slots == 406, "%d of at most 406 slots of 20 bytes", layout.slots);
+	check_layout(&layout, &request);
+	request.dim = 16000;
+	request.max_slots = request.min_slots = 404;
+	CHECK(vdb_quant_choose_layout(&layout, &request) && layout.slots == 404, "404 slots of 20 bytes fill a page");
+	request.max_slots = request.min_slots = 814;
+	CHECK(!vdb_quant_choose_layout(&layout, &request), "room for half of 814 slots");
 	request.metric = VDB_METRIC_L2;
 	request.dim = 16001;
 	CHECK(!vdb_quant_choose_layout(&layout, &request), "too many dimensions");
