@@ -27,10 +27,10 @@ typedef struct HnswType
 	const char *type_name;		/* for messages */
 	VdbMetric	metric;
 	int			max_dim;		/* that an index takes */
-	int			(*dim) (Datum value);
+	int (*dim)(Datum value);
 
 	/* the value's elements; buffer has room for dim floats, if it is needed */
-	const float *(*elements) (Datum value, float *buffer);
+	const float *(*elements)(Datum value, float *buffer);
 } HnswType;
 
 #define HNSW_TYPE_PROC 1
@@ -62,6 +62,7 @@ typedef struct HnswValue
 {
 	VdbRotated	rotated;		/* its x is the caller's buffer */
 	void	   *stored;			/* layout.vector_bytes */
+	float	   *elements;		/* working memory: what the type makes of it */
 } HnswValue;
 
 /*

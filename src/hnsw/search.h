@@ -44,7 +44,7 @@ typedef struct HnswWalk HnswWalk;
  * sharing: takes what it needs and does no I/O.  Returns false for a node that
  * is no result (it leads on all the same).
  */
-typedef bool (*HnswVisitor) (HnswWalk *walk, const HnswNodeView *view, float distance);
+typedef bool (*HnswVisitor)(HnswWalk *walk, const HnswNodeView *view, float distance);
 
 /* What walks count */
 typedef struct HnswWalkCounts
@@ -83,7 +83,7 @@ extern void vdb_hnsw_walk_add(HnswWalk *walk, HnswRef ref);
 extern bool vdb_hnsw_walk_step(HnswWalk *walk);
 extern void vdb_hnsw_walk_run(HnswWalk *walk);
 extern HnswRef vdb_hnsw_walk_descend(HnswWalk *walk, HnswRef entry, int entry_level,
-								int to_level);
+									 int to_level);
 extern void vdb_hnsw_walk_end(HnswWalk *walk);
 
 /* numberset.c */

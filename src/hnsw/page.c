@@ -1,0 +1,185 @@
+/*-------------------------------------------------------------------------
+ *
+ * page.c
+ *	  Reading pages and nodes of an index.
+ *
+ * Nothing read from a page is trusted before it was checked here: that the
+ * page is of its kind, that a node's counts are in range, that a number is
+ * one of a block that exists.  Damage raises ERRCODE_INDEX_CORRUPTED.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "pg_compat.h"
+
+#include "hnsw/graph.h"
+#include "hnsw/index.h"
+
+static bool is_kind(Page page, HnswPageKind kind);
+static void check_node(HnswIndex *index, BlockNumber block, const HnswNode *node);
+
+/*
+ * Raises the error for a damaged page.
+ */
+void
+vdb_hnsw_corrupted(Relation relation, BlockNumber block, const char *what)
+{
+	ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED), errmsg("index \"%s\" contains corrupted page at block %u: invalid %s", RelationGetRelationName(relation), block, what), errhint("Please REINDEX it.")));
+}
+
+/*
+ * Makes page an empty one of a kind.  The caller sets pd_lower for what it
+ * puts there.
+ */
+void
+vdb_hnsw_init_page(Page page, HnswPageKind kind)
+{
+	HnswOpaque *opaque;
+
+	PageInit(page, BLCKSZ, sizeof(HnswOpaque));
+	opaque = vdb_hnsw_opaque(page);
+	opaque->next = InvalidBlockNumber;
+	opaque->kind = (uint8) kind;
+	opaque->page_id = HNSW_PAGE_ID;
+}
+
+static bool
+is_kind(Page page, HnswPageKind kind)
+{
+	HnswOpaque *opaque;
+
+	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(HnswOpaque)))
+		return false;
+	opaque = vdb_hnsw_opaque(page);
+	return opaque->page_id == HNSW_PAGE_ID && opaque->kind == (uint8) kind;
+}
+
+/*
+ * Reads a page that must be of a kind.  It is pinned and locked on return.
+ */
+Buffer
+vdb_hnsw_read(HnswIndex *index, BlockNumber block, int lockmode, HnswPageKind kind)
+{
+	Buffer		buffer = ReadBuffer(index->relation, block);
+
+	LockBuffer(buffer, lockmode);
+	if (!is_kind(BufferGetPage(buffer), kind))
+		vdb_hnsw_corrupted(index->relation, block, "page header");
+	return buffer;
+}
+
+/*
+ * Reads a page if it is one of nodes: pinned and locked then, otherwise
+ * nothing is held and the result is false.
+ */
+bool
+vdb_hnsw_try_read_nodes(HnswIndex *index, BlockNumber block, int lockmode,
+						BufferAccessStrategy strategy, Buffer *buffer)
+{
+	*buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+	LockBuffer(*buffer, lockmode);
+	if (is_kind(BufferGetPage(*buffer), HNSW_PAGE_NODES))
+		return true;
+	UnlockReleaseBuffer(*buffer);
+	*buffer = InvalidBuffer;
+	return false;
+}
+
+/*
+ * Copies the metapage.  Only index->relation is used.
+ */
+void
+vdb_hnsw_read_meta(HnswIndex *index, HnswMeta *meta)
+{
+	Buffer		buffer = vdb_hnsw_read(index, HNSW_META_BLOCK, BUFFER_LOCK_SHARE, HNSW_PAGE_META);
+
+	memcpy(meta, vdb_hnsw_meta(BufferGetPage(buffer)), sizeof(*meta));
+	UnlockReleaseBuffer(buffer);
+	if (meta->magic != HNSW_MAGIC)
+		vdb_hnsw_corrupted(index->relation, HNSW_META_BLOCK, "magic number");
+	if (meta->version != HNSW_FORMAT_VERSION)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("index \"%s\" has format version %u, and this library reads %u", RelationGetRelationName(index->relation), meta->version, HNSW_FORMAT_VERSION), errhint("Please REINDEX it.")));
+}
+
+/*
+ * The node at a place of a locked page of nodes, checked.  The vector of a
+ * split node is copied to vector_memory (NULL: left out).
+ */
+void
+vdb_hnsw_view(HnswIndex *index, Page page, int place, uint32 number,
+			  void *vector_memory, HnswNodeView *view)
+{
+	view->number = number;
+	view->node = vdb_hnsw_node_at(index, page, place);
+	check_node(index, vdb_hnsw_block(index, number), view->node);
+	view->slots = vdb_hnsw_slots_of(index, view->node);
+	view->stored = (char *) view->node + HNSW_NODE_HEADER;
+	if (index->vector_pages > 0)
+	{
+		view->stored = vector_memory;
+		if (vector_memory != NULL && view->node->state != HNSW_FREE)
+			vdb_hnsw_copy_vector(index, number, vector_memory);
+	}
+}
+
+static void
+check_node(HnswIndex *index, BlockNumber block, const HnswNode *node)
+{
+	if (node->state > HNSW_DYING || node->nlinks > index->slots ||
+		node->ntids > HNSW_INLINE_TIDS || node->level > HNSW_MAX_LEVEL)
+		vdb_hnsw_corrupted(index->relation, block, "node");
+}
+
+/*
+ * Copies the vector of a split node.  The page of the node is locked by the
+ * caller, so that it stays this node's.
+ */
+void
+vdb_hnsw_copy_vector(HnswIndex *index, uint32 number, void *out)
+{
+	BlockNumber block = vdb_hnsw_vector_block(index, number);
+	Size		left = (Size) index->layout.vector_bytes;
+	char	   *to = (char *) out;
+
+	while (left > 0)
+	{
+		Size		n = Min(left, HNSW_PAGE_BYTES);
+		Buffer		buffer = vdb_hnsw_read(index, block++, BUFFER_LOCK_SHARE, HNSW_PAGE_VECTOR);
+
+		memcpy(to, PageGetContents(BufferGetPage(buffer)), n);
+		UnlockReleaseBuffer(buffer);
+		to += n;
+		left -= n;
+	}
+}
+
+/*
+ * Reads the node that ref names; the page is pinned and locked on success.
+ * False, and nothing held, if the ref is stale.
+ */
+bool
+vdb_hnsw_read_node(HnswIndex *index, HnswRef ref, int lockmode, void *vector_memory,
+				   Buffer *buffer, HnswNodeView *view)
+{
+	uint32		number = vdb_hnsw_ref_number(ref);
+	BlockNumber block = vdb_hnsw_block(index, number);
+	const HnswNode *node;
+	Page		page;
+
+	if (block >= index->nblocks)
+	{
+		index->nblocks = RelationGetNumberOfBlocks(index->relation);
+		if (block >= index->nblocks)
+			vdb_hnsw_corrupted(index->relation, block, "link: there is no such block");
+	}
+	*buffer = vdb_hnsw_read(index, block, lockmode, HNSW_PAGE_NODES);
+	page = BufferGetPage(*buffer);
+	node = vdb_hnsw_node_at(index, page, vdb_hnsw_place(index, number));
+	if (node->state == HNSW_FREE || node->version != vdb_hnsw_ref_version(ref))
+	{
+		UnlockReleaseBuffer(*buffer);
+		*buffer = InvalidBuffer;
+		return false;
+	}
+	vdb_hnsw_view(index, page, vdb_hnsw_place(index, number), number, vector_memory, view);
+	return true;
+}
