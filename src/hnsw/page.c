@@ -153,16 +153,15 @@ vdb_hnsw_copy_vector(HnswIndex *index, uint32 number, void *out)
 }
 
 /*
- * Reads the node that ref names; the page is pinned and locked on success.
- * False, and nothing held, if the ref is stale.
+ * Reads the node that has a number; the page is pinned and locked on success.
+ * False, and nothing held, if there is none.
  */
 bool
-vdb_hnsw_read_node(HnswIndex *index, HnswRef ref, int lockmode, void *vector_memory,
-				   Buffer *buffer, HnswNodeView *view)
+vdb_hnsw_read_number(HnswIndex *index, uint32 number, int lockmode, void *vector_memory,
+					 Buffer *buffer, HnswNodeView *view)
 {
-	uint32		number = vdb_hnsw_ref_number(ref);
 	BlockNumber block = vdb_hnsw_block(index, number);
-	const HnswNode *node;
+	int			place = vdb_hnsw_place(index, number);
 	Page		page;
 
 	if (block >= index->nblocks)
@@ -173,13 +172,29 @@ vdb_hnsw_read_node(HnswIndex *index, HnswRef ref, int lockmode, void *vector_mem
 	}
 	*buffer = vdb_hnsw_read(index, block, lockmode, HNSW_PAGE_NODES);
 	page = BufferGetPage(*buffer);
-	node = vdb_hnsw_node_at(index, page, vdb_hnsw_place(index, number));
-	if (node->state == HNSW_FREE || node->version != vdb_hnsw_ref_version(ref))
+	if (vdb_hnsw_node_at(index, page, place)->state == HNSW_FREE)
 	{
 		UnlockReleaseBuffer(*buffer);
 		*buffer = InvalidBuffer;
 		return false;
 	}
-	vdb_hnsw_view(index, page, vdb_hnsw_place(index, number), number, vector_memory, view);
+	vdb_hnsw_view(index, page, place, number, vector_memory, view);
 	return true;
+}
+
+/*
+ * The same for the node that ref names: false, too, if the ref is stale.
+ */
+bool
+vdb_hnsw_read_node(HnswIndex *index, HnswRef ref, int lockmode, void *vector_memory,
+				   Buffer *buffer, HnswNodeView *view)
+{
+	if (!vdb_hnsw_read_number(index, vdb_hnsw_ref_number(ref), lockmode, vector_memory,
+							  buffer, view))
+		return false;
+	if (view->node->version == vdb_hnsw_ref_version(ref))
+		return true;
+	UnlockReleaseBuffer(*buffer);
+	*buffer = InvalidBuffer;
+	return false;
 }

@@ -42,7 +42,8 @@ typedef struct HnswWalk HnswWalk;
 /*
  * Called for every node that the walk visits, with its page locked for
  * sharing: takes what it needs and does no I/O.  Returns false for a node that
- * is no result (it leads on all the same).
+ * is no result (it leads on all the same).  A walk that starts on a level begins
+ * with nothing seen; its visitor may be changed between runs.
  */
 typedef bool (*HnswVisitor)(HnswWalk *walk, const HnswNodeView *view, float distance);
 
@@ -64,7 +65,6 @@ struct HnswWalk
 	int			level;			/* that it walks on */
 	HnswFrontier frontier;
 	HnswNumberSet seen;			/* on this level: ever in the frontier */
-	HnswNumberSet visited;
 	float	   *nearest;		/* heap of the nearest results, farthest first */
 	int			nnearest;
 	int			width;			/* room of nearest */
@@ -79,11 +79,16 @@ struct HnswWalk
 extern HnswWalk *vdb_hnsw_walk_begin(HnswIndex *index, const VdbRotated *query,
 									 double typical_norm);
 extern void vdb_hnsw_walk_start(HnswWalk *walk, int level, int width);
+extern void vdb_hnsw_walk_widen(HnswWalk *walk, int width);
 extern void vdb_hnsw_walk_add(HnswWalk *walk, HnswRef ref);
 extern bool vdb_hnsw_walk_step(HnswWalk *walk);
 extern void vdb_hnsw_walk_run(HnswWalk *walk);
+extern bool vdb_hnsw_walk_is_done(const HnswWalk *walk);
 extern HnswRef vdb_hnsw_walk_descend(HnswWalk *walk, HnswRef entry, int entry_level,
 									 int to_level);
+extern void vdb_hnsw_walk_count_result(HnswWalk *walk, float distance);
+extern Size vdb_hnsw_walk_memory(const HnswWalk *walk);
+extern void vdb_hnsw_walk_drop_half(HnswWalk *walk);
 extern void vdb_hnsw_walk_end(HnswWalk *walk);
 
 /* numberset.c */
