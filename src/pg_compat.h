@@ -132,4 +132,12 @@ vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
 #endif
 #endif
 
+/* 18: an index scan counts its searches for EXPLAIN */
+#if PG_VERSION_NUM >= 180000
+#define vdb_count_index_search(scan) \
+	do { if ((scan)->instrument) (scan)->instrument->nsearches++; } while (0)
+#else
+#define vdb_count_index_search(scan) ((void) 0)
+#endif
+
 #endif							/* VDB_PG_COMPAT_H */

@@ -21,7 +21,8 @@ typedef struct HnswStats
 	uint64		estimates;		/* from codes */
 	uint64		results;		/* heap TIDs returned */
 	uint64		rechecks;		/* of them, to be put in order by the heap's value */
-	uint64		sweeps;			/* scans that had to read the index in page order */
+	uint64		sweeps;			/* scans that found rows by reading the index in page
+								 * order, which no link led to */
 	uint64		memory_limited; /* scans that reached their memory limit */
 	uint64		inserts;		/* new nodes */
 	uint64		tid_appends;	/* rows that joined a node */
