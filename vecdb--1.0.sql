@@ -401,6 +401,59 @@ CREATE CAST (vector AS json)
 	WITH FUNCTION vector_to_json(vector);
 
 --
+-- src/hnsw: the index access method
+--
+
+CREATE FUNCTION vecdb_hnsw_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_handler'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_handler(internal) IS 'hnsw index access method handler';
+
+CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER vecdb_hnsw_handler;
+COMMENT ON ACCESS METHOD hnsw IS 'nearest neighbours of vectors by a graph';
+
+-- support function 1 says how an element type is read and which distance is meant
+CREATE FUNCTION vecdb_hnsw_vector_l2(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_vector_l2'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_vector_l2(internal) IS 'hnsw support: vector, Euclidean distance';
+
+CREATE FUNCTION vecdb_hnsw_vector_ip(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_vector_ip'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_vector_ip(internal) IS 'hnsw support: vector, negative inner product';
+
+CREATE FUNCTION vecdb_hnsw_vector_cosine(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_vector_cosine'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_vector_cosine(internal) IS 'hnsw support: vector, cosine distance';
+
+CREATE FUNCTION vecdb_hnsw_vector_l1(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_vector_l1'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_vector_l1(internal) IS 'hnsw support: vector, taxicab distance';
+
+CREATE OPERATOR CLASS vector_l2_ops
+	DEFAULT FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_vector_l2(internal);
+
+CREATE OPERATOR CLASS vector_ip_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_vector_ip(internal);
+
+CREATE OPERATOR CLASS vector_cosine_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_vector_cosine(internal);
+
+CREATE OPERATOR CLASS vector_l1_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_vector_l1(internal);
+
+--
 -- src/filter: the type vecdb_filter and the operator @~
 --
 

@@ -117,6 +117,61 @@ vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
 #endif
 
 /*
+ * Index access methods.
+ *
+ * 17: amcanbuildparallel (before, core never plans workers for a build that
+ *	   is not btree's; a build asks for them itself)
+ * 19: core keeps a pointer to a static struct, and never frees it
+ */
+#include "access/amapi.h"
+
+#if PG_VERSION_NUM >= 170000
+#define VDB_AM_PARALLEL(scan, build) \
+	.amcanparallel = (scan), .amcanbuildparallel = (build)
+#else
+#define VDB_AM_PARALLEL(scan, build) .amcanparallel = (scan)
+#endif
+
+static inline const IndexAmRoutine *
+vdb_index_am_routine(const IndexAmRoutine *routine)
+{
+#if PG_VERSION_NUM >= 190000
+	return routine;
+#else
+	IndexAmRoutine *copy = makeNode(IndexAmRoutine);
+
+	*copy = *routine;
+	return copy;
+#endif
+}
+
+/*
+ * The record of a setting, placeholders included, or NULL.  It stays where it
+ * is as long as the process lives, unless it is a placeholder's.
+ *
+ * 16: settings are in a hash table, find_option() is exported
+ */
+#include "utils/guc_tables.h"
+
+static inline const struct config_generic *
+vdb_find_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, DEBUG1);
+#else
+	struct config_generic **settings = get_guc_variables();
+	int			nsettings = GetNumConfigOptions();
+
+	for (int i = 0; i < nsettings; i++)
+	{
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
+			return settings[i];
+	}
+	return NULL;
+#endif
+}
+
+/*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
  * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the

@@ -9,6 +9,7 @@
 
 #include "distance/distance.h"
 #include "fmgr.h"
+#include "hnsw/hnsw.h"
 #include "pg_compat.h"
 #include "utils/guc.h"
 
@@ -24,6 +25,7 @@ void
 _PG_init(void)
 {
 	vdb_distance_init();
+	vdb_hnsw_init();
 
 	MarkGUCPrefixReserved("vecdb");
 }

@@ -15,6 +15,10 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 
+/* Of an operator class: operator 1 is its distance */
+#define HNSW_DISTANCE_STRATEGY 1
+#define HNSW_NSTRATEGIES 1
+
 /* build.c */
 extern IndexBuildResult *vdb_hnsw_build(Relation heap, Relation index, IndexInfo *info);
 extern void vdb_hnsw_build_empty(Relation index);
@@ -52,5 +56,9 @@ extern bytea *vdb_hnsw_options(Datum reloptions, bool validate);
 
 /* validate.c */
 extern bool vdb_hnsw_validate(Oid opclass);
+extern void vdb_hnsw_adjust_members(Oid family, Oid opclass, List *operators,
+									List *functions);
+extern bool vdb_hnsw_property(Oid index, int attno, IndexAMProperty prop,
+							  const char *name, bool *result, bool *isnull);
 
 #endif							/* VDB_HNSW_AM_H */

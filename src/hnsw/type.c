@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ *
+ * type.c
+ *	  What the index knows of element types and distances: support function 1
+ *	  of each operator class.
+ *
+ * The index itself deals with float32s only.  An element type joins it with
+ * two functions that read its values, one entry of types[] for each of its
+ * metrics, one line of HNSW_TYPE_FUNCTION and a handful of SQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "hnsw/index.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+
+static int	vector_dim(Datum value);
+static const float *vector_elements(Datum value, float *buffer);
+
+typedef enum HnswTypeId
+{
+	HNSW_VECTOR_L2,
+	HNSW_VECTOR_IP,
+	HNSW_VECTOR_COSINE,
+	HNSW_VECTOR_L1,
+	HNSW_NTYPES
+} HnswTypeId;
+
+#define VECTOR_TYPE(m) \
+	{.type_name = "vector", .metric = (m), .max_dim = VDB_VECTOR_MAX_DIM, \
+	 .dim = vector_dim, .elements = vector_elements}
+
+static const HnswType types[HNSW_NTYPES] = {
+	[HNSW_VECTOR_L2] = VECTOR_TYPE(VDB_METRIC_L2),
+	[HNSW_VECTOR_IP] = VECTOR_TYPE(VDB_METRIC_IP),
+	[HNSW_VECTOR_COSINE] = VECTOR_TYPE(VDB_METRIC_COSINE),
+	[HNSW_VECTOR_L1] = VECTOR_TYPE(VDB_METRIC_L1),
+};
+
+/*
+ * SQL: support function 1 of vector_l2_ops, (internal) RETURNS internal.  The
+ * argument has no meaning: SQL demands one of a function that returns internal,
+ * so that nobody can call it by hand.
+ */
+PG_FUNCTION_INFO_V1(vdb_hnsw_vector_l2);
+Datum
+vdb_hnsw_vector_l2(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_VECTOR_L2]);
+}
+
+/* SQL: support function 1 of vector_ip_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_vector_ip);
+Datum
+vdb_hnsw_vector_ip(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_VECTOR_IP]);
+}
+
+/* SQL: support function 1 of vector_cosine_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_vector_cosine);
+Datum
+vdb_hnsw_vector_cosine(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_VECTOR_COSINE]);
+}
+
+/* SQL: support function 1 of vector_l1_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_vector_l1);
+Datum
+vdb_hnsw_vector_l1(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_VECTOR_L1]);
+}
+
+/* HnswType.dim of vector; a value that is not detoasted costs a copy. */
+static int
+vector_dim(Datum value)
+{
+	return DatumGetVdbVector(value)->dim;
+}
+
+/* HnswType.elements of vector: they are float32s as they stand. */
+static const float *
+vector_elements(Datum value, float *buffer)
+{
+	return DatumGetVdbVector(value)->x;
+}
+
+/*
+ * The type of an index's column, in static memory.  An operator class is
+ * whatever a superuser says it is, so nothing that its support function
+ * returns is looked into before it is known to be one of ours, and none is
+ * called that has another signature.
+ */
+const HnswType *
+vdb_hnsw_type(Relation relation)
+{
+	FmgrInfo   *function = index_getprocinfo(relation, 1, HNSW_TYPE_PROC);
+
+	/* returning internal takes an argument of that type, so one is it */
+	if (function->fn_nargs == 1 && get_func_rettype(function->fn_oid) == INTERNALOID)
+	{
+		/* zeroes: a support function of another kind sees no request it knows */
+		uint64		no_request[8] = {0};
+		Datum		result = FunctionCall1(function, PointerGetDatum(no_request));
+
+		for (int i = 0; i < HNSW_NTYPES; i++)
+		{
+			if (DatumGetPointer(result) == (const void *) &types[i])
+				return &types[i];
+		}
+	}
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("operator class of index \"%s\" has no usable support function %d",
+					RelationGetRelationName(relation), HNSW_TYPE_PROC),
+			 errdetail("Function %s does not describe a type that access method hnsw can index.",
+					   format_procedure(function->fn_oid)),
+			 errhint("Use one of the operator classes of the extension vecdb.")));
+}
