@@ -4,35 +4,24 @@
  *	  Build and search of the graph of an index build, in memory, on float32:
  *	  time, distances computed, recall@10.
  *
- *	  bench_graph [FILE.npy [M [EF_CONSTRUCTION [METRIC]]]]
+ *	  bench_graph [FILE.npy [M [EF_CONSTRUCTION [METRIC [LINKS [RATIO]]]]]]
  *
- * FILE is a C-ordered little-endian float32 array, made by bench/generate.py
- * --format npy say; its last 500 rows are the queries.  Without one, 20,000
- * clustered vectors are made up.  METRIC is l2 or ip.
+ * FILE is a C-ordered little-endian array of float32 or float16, made by
+ * bench/generate.py --format npy say; 500 of its rows are the queries.  Without one, 20,000
+ * clustered vectors are made up.  METRIC is l2 or ip; LINKS are those of a node
+ * on level 0, 2 M if not given; one node in RATIO is on the next level, 64.
  *
  * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
-#include "c.h"
+#include "postgres.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include "distance/kernels.h"
 #include "hnsw/graph.h"
-
-#undef printf
-#undef fprintf
-#undef sscanf
+#include "npy.h"
 
 #define QUERIES 500
 #define K 10
-
-typedef struct Data
-{
-	int			n;				/* without the queries */
-	int			dim;
-	float	   *x;
-} Data;
 
 static const VdbKernels *kernels;
 
@@ -58,74 +47,11 @@ distance_ip(const void *arg, const void *a, const void *b)
 }
 
 static void
-fail(const char *message)
-{
-	fprintf(stderr, "bench_graph: %s\n", message);
-	exit(1);
-}
-
-/* Reads a .npy file: 10 bytes, a header whose length the last two give. */
-static Data
-read_npy(const char *path)
-{
-	Data		d;
-	FILE	   *file = fopen(path, "rb");
-	unsigned char start[10];
-	char		header[65536];
-	const char *shape;
-	size_t		len;
-	size_t		total;
-
-	if (file == NULL || fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY\1", 7) != 0)
-		fail("cannot read an .npy file of version 1");
-	len = start[8] + 256 * (size_t) start[9];
-	if (fread(header, 1, len, file) != len)
-		fail("the header is cut short");
-	header[len] = '\0';
-	shape = strstr(header, "'shape': (");
-	if (strstr(header, "'<f4'") == NULL || strstr(header, "'fortran_order': False") == NULL ||
-		shape == NULL || sscanf(shape, "'shape': (%d, %d", &d.n, &d.dim) != 2 ||
-		d.n <= QUERIES || d.dim < 1)
-		fail("the array is not two-dimensional float32 in C order with over 500 rows");
-	total = (size_t) d.n * (size_t) d.dim;
-	d.x = malloc(total * sizeof(float));
-	if (d.x == NULL || fread(d.x, sizeof(float), total, file) != total)
-		fail("the array is cut short");
-	fclose(file);
-	d.n -= QUERIES;
-	return d;
-}
-
-static Data
-make_up(void)
-{
-	Data		d = {20000, 128, NULL};
-	float		centers[200][128];
-	int			i;
-	int			j;
-
-	d.x = malloc(sizeof(float) * (size_t) (d.n + QUERIES) * (size_t) d.dim);
-	srand(1);
-	for (i = 0; i < 200; i++)
-		for (j = 0; j < d.dim; j++)
-			centers[i][j] = (float) rand() / (float) RAND_MAX;
-	for (i = 0; i < d.n + QUERIES; i++)
-	{
-		int			center = rand() % 200;
-
-		/* a decaying spectrum: later coordinates vary less */
-		for (j = 0; j < d.dim; j++)
-			d.x[(size_t) i * (size_t) d.dim + (size_t) j] = centers[center][j] * 0.5f +
-				(float) rand() / (float) RAND_MAX / (1 + 0.1f * (float) j);
-	}
-	return d;
-}
-
-static void
 build(HnswGraph *g, HnswScratch *s)
 {
 	uint32	   *parent = malloc(sizeof(uint32) * g->params.capacity);
 	uint32	   *order = malloc(sizeof(uint32) * g->params.capacity);
+	uint16	   *nchildren = malloc(sizeof(uint16) * g->params.capacity);
 	double		start = now();
 	double		linked;
 	double		links = 0;
@@ -143,7 +69,7 @@ build(HnswGraph *g, HnswScratch *s)
 		vdb_hnsw_finish_batch(g, end);
 	}
 	linked = now();
-	made = vdb_hnsw_connect(g, s, parent, order);
+	made = vdb_hnsw_connect(g, s, parent, order, nchildren);
 	for (node = 0; node < g->shared->count; node++)
 		links += vdb_hnsw_links(g, node, 0)->count;
 	printf("build %.2f s, %.0f vectors/s, %.0f distances a vector; connect %.2f s, %u links; %.1f links a node on level 0\n",
@@ -205,7 +131,7 @@ search(const HnswGraph *g, const Data *d)
 	params.ef_construction = 400; /* room for the largest ef */
 	vdb_hnsw_scratch_attach(&s, &params, calloc(1, vdb_hnsw_scratch_size(&params)));
 	for (q = 0; q < QUERIES; q++)
-		nearest(g, d->x + (size_t) (d->n + q) * (size_t) d->dim, truth[q]);
+		nearest(g, data_row(d, d->n + q), truth[q]);
 
 	for (e = 0; e < (int) lengthof(efs); e++)
 	{
@@ -215,7 +141,7 @@ search(const HnswGraph *g, const Data *d)
 		s.ndistances = 0;
 		for (q = 0; q < QUERIES; q++)
 		{
-			const float *query = d->x + (size_t) (d->n + q) * (size_t) d->dim;
+			const float *query = data_row(d, d->n + q);
 			int			n = vdb_hnsw_search_level(g, &s, query,
 												  vdb_hnsw_descend(g, &s, query, 0),
 												  0, efs[e]);
@@ -235,20 +161,26 @@ search(const HnswGraph *g, const Data *d)
 int
 main(int argc, char **argv)
 {
-	Data		d = argc > 1 ? read_npy(argv[1]) : make_up();
+	Data		d = argc > 1 ? read_npy(argv[1]) : make_up(20000 + QUERIES);
 	HnswParams	params;
 	HnswGraph	g;
 	HnswScratch s;
 	int			i;
 
+	d.n -= QUERIES;
+	if (d.n < 1)
+		fail("there are no more than 500 rows");
 	kernels = vdb_kernels_find(VDB_SIMD_AUTO);
 	params.capacity = (uint32) d.n;
 	params.stride = sizeof(float) * (size_t) d.dim;
 	params.m = argc > 2 ? atoi(argv[2]) : 16;
 	params.ef_construction = argc > 3 ? atoi(argv[3]) : 64;
+	params.max_links0 = argc > 5 ? atoi(argv[5]) : 2 * params.m;
+	params.level_ratio = argc > 6 ? atoi(argv[6]) : 64;
 	params.seed = 42;
-	if (params.m < 2 || params.ef_construction < 1)
-		fail("m is at least 2, ef_construction at least 1");
+	if (params.m < 2 || params.ef_construction < 1 || params.max_links0 < 2 ||
+		params.level_ratio < 2)
+		fail("M, LINKS and RATIO are at least 2, EF_CONSTRUCTION at least 1");
 
 	printf("%d x %d, m %d, ef_construction %d, %.0f MB\n", d.n, d.dim, params.m,
 		   params.ef_construction, (double) vdb_hnsw_graph_size(&params) / 1e6);
@@ -257,7 +189,7 @@ main(int argc, char **argv)
 	g.distance_arg = &d.dim;
 	vdb_hnsw_scratch_attach(&s, &params, calloc(1, vdb_hnsw_scratch_size(&params)));
 	for (i = 0; i < d.n; i++)
-		vdb_hnsw_add_node(&g, d.x + (size_t) i * (size_t) d.dim);
+		vdb_hnsw_add_node(&g, data_row(&d, i));
 
 	build(&g, &s);
 	search(&g, &d);

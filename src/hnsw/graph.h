@@ -24,7 +24,9 @@ typedef struct HnswParams
 {
 	uint32		capacity;		/* nodes that fit */
 	Size		stride;			/* bytes from vector to vector */
-	int			m;				/* links of a node on upper levels; 2 m on level 0 */
+	int			m;				/* links of a node on upper levels, at least 2 */
+	int			max_links0;		/* and on level 0, at least 2 */
+	int			level_ratio;	/* of nodes from level to level, at least 2 */
 	int			ef_construction;
 	uint64		seed;			/* of the levels */
 } HnswParams;
@@ -121,14 +123,25 @@ vdb_hnsw_max_batch(const HnswParams *params)
 static inline int
 vdb_hnsw_max_candidates(const HnswParams *params)
 {
-	return Max(params->ef_construction, 8 * params->m);
+	return Max(params->ef_construction, Max(8 * params->m, 4 * params->max_links0));
 }
 
 /* Links that a node may have on a level. */
 static inline int
 vdb_hnsw_max_links(const HnswGraph *g, int level)
 {
-	return level == 0 ? 2 * g->params.m : g->params.m;
+	return level == 0 ? g->params.max_links0 : g->params.m;
+}
+
+/*
+ * Nodes that may be reached by way of one, so many of its links are anchors:
+ * half of them, but more than one, where there are more than two, lest the tree
+ * be a chain.
+ */
+static inline int
+vdb_hnsw_max_children(const HnswParams *params)
+{
+	return Max(params->max_links0 / 2, Min(2, params->max_links0 - 1));
 }
 
 static inline Size
@@ -142,7 +155,7 @@ vdb_hnsw_links(const HnswGraph *g, uint32 node, int level)
 {
 	if (level == 0)
 		return (HnswLinks *) (g->links0 +
-							  (Size) node * vdb_hnsw_links_size(2 * g->params.m));
+							  (Size) node * vdb_hnsw_links_size(g->params.max_links0));
 	return (HnswLinks *) (g->upper + g->upper_offset[node] +
 						  (Size) (level - 1) * vdb_hnsw_links_size(g->params.m));
 }
@@ -189,6 +202,6 @@ extern void vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node);
 
 /* graph_connect.c */
 extern uint32 vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent,
-							   uint32 *order);
+							   uint32 *order, uint16 *nchildren);
 
 #endif							/* VDB_HNSW_GRAPH_H */

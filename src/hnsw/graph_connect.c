@@ -6,8 +6,10 @@
  * Choosing links anew may drop the last one to a node.  Other indexes leave
  * about 1 node in 50 without a path to it; here each gets one.
  *
- * What has been reached stays so: every node is reached by one link, the one
- * from its parent, and only links that are nobody's only way are replaced.
+ * The links by which nodes are reached form a tree, whose links the index marks
+ * as anchors and never drops (G4).  A node has room for other links, too: no
+ * more than about half of its links are anchors.  That can always be had: the
+ * tree of n nodes has n - 1 links, so one of its nodes has none going out.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,48 +22,51 @@ typedef struct Walk
 {
 	uint32	   *parent;			/* HNSW_NO_NODE: not reached yet */
 	uint32	   *order;			/* nodes in the order in which they were reached */
+	uint16	   *nchildren;		/* nodes whose parent this is */
 	uint32		nreached;
-	uint32		nfull;			/* nodes of order that cannot take a link */
+	int			max_children;
 } Walk;
 
 static void reach(const HnswGraph *g, Walk *w, uint32 node, uint32 parent);
+static void reach_one(Walk *w, uint32 node, uint32 parent);
 static int	free_place(const HnswGraph *g, const Walk *w, uint32 node);
-static uint32 find_source(const HnswGraph *g, HnswScratch *s, Walk *w,
+static uint32 find_source(const HnswGraph *g, HnswScratch *s, const Walk *w,
 						  uint32 target);
 static void put_link(HnswGraph *g, const Walk *w, uint32 source, uint32 target);
 
 /*
- * Marks node, which is reached from parent, and all that it leads to.
+ * Marks node, which is reached from parent, and all that it leads to, by
+ * breadth, which keeps the tree low.
  */
 static void
 reach(const HnswGraph *g, Walk *w, uint32 node, uint32 parent)
 {
 	uint32		head = w->nreached;
 
-	w->parent[node] = parent;
-	w->order[w->nreached++] = node;
+	reach_one(w, node, parent);
 	while (head < w->nreached)
 	{
 		uint32		source = w->order[head++];
 		const HnswLinks *links = vdb_hnsw_links(g, source, 0);
 		int			i;
 
-		for (i = 0; i < links->count; i++)
-		{
-			uint32		next = links->link[i].node;
-
-			if (w->parent[next] == HNSW_NO_NODE)
-			{
-				w->parent[next] = source;
-				w->order[w->nreached++] = next;
-			}
-		}
+		for (i = 0; i < links->count && w->nchildren[source] < w->max_children; i++)
+			if (w->parent[links->link[i].node] == HNSW_NO_NODE)
+				reach_one(w, links->link[i].node, source);
 	}
+}
+
+static void
+reach_one(Walk *w, uint32 node, uint32 parent)
+{
+	w->parent[node] = parent;
+	w->nchildren[parent] += node != parent;
+	w->order[w->nreached++] = node;
 }
 
 /*
  * The place for one more link of node: behind the others, or that of its
- * farthest link that is nobody's only way; -1 if there is none.
+ * farthest link that is not to a child; -1 if there is none.
  */
 static int
 free_place(const HnswGraph *g, const Walk *w, uint32 node)
@@ -78,28 +83,60 @@ free_place(const HnswGraph *g, const Walk *w, uint32 node)
 }
 
 /*
- * The reached node that shall link to target: of those that a search finds
- * the nearest with room, else the nearest with a place, else any one.  There is
- * one, since a walk through n nodes needs n - 1 links only.
+ * The reached node that shall link to target, one with less children than are
+ * allowed: of those that a search finds the nearest with room for a link, else
+ * the nearest.  If all have their children, one below the nearest, which keeps
+ * it in the neighbourhood: the tree ends in nodes without children.
  */
 static uint32
-find_source(const HnswGraph *g, HnswScratch *s, Walk *w, uint32 target)
+find_source(const HnswGraph *g, HnswScratch *s, const Walk *w, uint32 target)
 {
 	int			n = vdb_hnsw_search_level(g, s, vdb_hnsw_vector(g, target),
 										  g->shared->entry, 0,
 										  g->params.ef_construction);
+	uint32		nearest = HNSW_NO_NODE;
+	uint32		below = HNSW_NO_NODE;
 	int			i;
 
 	for (i = 0; i < n; i++)
-		if (vdb_hnsw_links(g, s->found[i].node, 0)->count <
-			vdb_hnsw_max_links(g, 0))
-			return s->found[i].node;
-	for (i = 0; i < n; i++)
-		if (free_place(g, w, s->found[i].node) >= 0)
-			return s->found[i].node;
-	while (free_place(g, w, w->order[w->nfull]) < 0)
-		w->nfull++;
-	return w->order[w->nfull];
+	{
+		uint32		node = s->found[i].node;
+
+		if (w->parent[node] == HNSW_NO_NODE)
+			continue;
+		if (below == HNSW_NO_NODE)
+			below = node;
+		if (w->nchildren[node] >= w->max_children)
+			continue;
+		if (vdb_hnsw_links(g, node, 0)->count < vdb_hnsw_max_links(g, 0))
+			return node;
+		if (nearest == HNSW_NO_NODE)
+			nearest = node;
+	}
+	if (nearest != HNSW_NO_NODE)
+		return nearest;
+
+	if (below == HNSW_NO_NODE)
+		below = g->shared->entry;
+	while (w->nchildren[below] >= w->max_children)
+	{
+		const HnswLinks *links = vdb_hnsw_links(g, below, 0);
+		uint32		child = HNSW_NO_NODE;
+
+		for (i = 0; i < links->count; i++)
+		{
+			uint32		node = links->link[i].node;
+
+			if (w->parent[node] != below)
+				continue;
+			if (child == HNSW_NO_NODE || w->nchildren[node] < w->max_children)
+				child = node;
+			if (w->nchildren[child] < w->max_children)
+				break;
+		}
+		below = child;
+	}
+	return below;
 }
 
 /*
@@ -127,19 +164,24 @@ put_link(HnswGraph *g, const Walk *w, uint32 source, uint32 target)
 }
 
 /*
- * Links every node that cannot be reached from the entry.  parent and order
- * have room for all nodes.  Returns the number of links made.
+ * Links every node that cannot be reached from the entry on level 0, and finds
+ * for each node one that it can be reached from: parent[] is a tree whose root
+ * is the entry, its own parent, and each parent has a link to its children,
+ * max_children of them at most (G4).  parent, order and nchildren have room for
+ * all nodes.  Returns the number of links made.
  */
 uint32
-vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent, uint32 *order)
+vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent, uint32 *order,
+				 uint16 *nchildren)
 {
-	Walk		w = {parent, order, 0, 0};
+	Walk		w = {parent, order, nchildren, 0, vdb_hnsw_max_children(&g->params)};
 	uint32		made = 0;
 	uint32		node;
 
 	if (g->shared->linked == 0)
 		return 0;
 	memset(parent, 0xFF, sizeof(uint32) * g->shared->linked);
+	memset(nchildren, 0, sizeof(uint16) * g->shared->linked);
 	reach(g, &w, g->shared->entry, g->shared->entry);
 	for (node = 0; node < g->shared->linked; node++)
 	{

@@ -6,7 +6,7 @@
  * Everything is found by offsets from sizes that HnswParams fixes, so that
  * processes may map the block at different addresses.
  *
- * Upper levels hold 1 node in m on average; their links come from a pool that
+ * Upper levels hold 1 node in level_ratio on average; their links come from a pool that
  * is sized for what the levels of this seed need, counted beforehand.
  *
  *-------------------------------------------------------------------------
@@ -30,16 +30,16 @@ mix(uint64 x)
 }
 
 /*
- * The level of a node: floor(-ln(u) / ln(m)), u uniform in (0, 1], as in
- * Malkov and Yashunin with mL = 1 / ln(m).  A function of seed and number, so
- * that the graph does not depend on which process asks.
+ * The level of a node: floor(-ln(u) / ln(level_ratio)), u uniform in (0, 1],
+ * Malkov and Yashunin's with mL = 1 / ln(level_ratio).  A function of seed and
+ * number, so that the graph does not depend on which process asks.
  */
 static int
 level_of(const HnswParams *params, uint32 node)
 {
 	uint64		bits = mix(params->seed ^ mix(node)) >> 11;
 	double		u = ((double) bits + 1) / 9007199254740992.0;
-	int			level = (int) (-log(u) / log(params->m));
+	int			level = (int) (-log(u) / log(params->level_ratio));
 
 	return Min(level, HNSW_MAX_LEVEL);
 }
@@ -81,7 +81,7 @@ lay_out(HnswGraph *g, const HnswParams *params, char *memory)
 	g->params = *params;
 	g->shared = (HnswShared *) take(&next, sizeof(HnswShared));
 	g->vectors = take(&next, n * params->stride);
-	g->links0 = take(&next, n * vdb_hnsw_links_size(2 * params->m));
+	g->links0 = take(&next, n * vdb_hnsw_links_size(params->max_links0));
 	g->levels = (uint8 *) take(&next, n);
 	g->upper_offset = (uint64 *) take(&next, n * sizeof(uint64));
 	g->upper_size = upper_size(params);
@@ -119,6 +119,13 @@ vdb_hnsw_graph_attach(HnswGraph *g, const HnswParams *params, void *memory,
 	}
 }
 
+/* Links of the nodes of one batch on one level */
+static Size
+max_edges(const HnswParams *params)
+{
+	return (Size) vdb_hnsw_max_batch(params) * (Size) Max(params->m, params->max_links0);
+}
+
 /*
  * Bytes of scratch memory that one process needs.
  */
@@ -128,8 +135,7 @@ vdb_hnsw_scratch_size(const HnswParams *params)
 	return MAXALIGN(params->capacity * sizeof(uint32)) +
 		MAXALIGN((Size) (params->ef_construction + 1) * sizeof(HnswFound)) +
 		MAXALIGN((Size) vdb_hnsw_max_candidates(params) * sizeof(HnswLink)) +
-		MAXALIGN((Size) vdb_hnsw_max_batch(params) * 2 * (Size) params->m *
-				 sizeof(HnswEdge));
+		MAXALIGN(max_edges(params) * sizeof(HnswEdge));
 }
 
 /*
@@ -146,7 +152,7 @@ vdb_hnsw_scratch_attach(HnswScratch *s, const HnswParams *params, void *memory)
 	s->candidates = (HnswLink *) take(&next,
 									  (Size) vdb_hnsw_max_candidates(params) *
 										  sizeof(HnswLink));
-	s->edges = (HnswEdge *) take(&next, (Size) vdb_hnsw_max_batch(params) * 2 * (Size) params->m * sizeof(HnswEdge));
+	s->edges = (HnswEdge *) take(&next, max_edges(params) * sizeof(HnswEdge));
 }
 
 /*

@@ -6,6 +6,7 @@
  * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o */
 #include "c.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "hnsw/graph.h"
@@ -19,6 +20,7 @@ typedef struct Built
 	HnswScratch s;
 	char	   *memory;
 	Size		size;
+	uint32	   *parent;
 	uint32		made;			/* links that connecting made */
 } Built;
 
@@ -67,12 +69,11 @@ make_vectors(int n, int ncenters, float spread)
 
 /* Builds as nparts processes would. */
 static void
-build(Built *b, const float *vectors, int n, int m, int ef_construction,
-	  int nparts)
+build_with(Built *b, const float *vectors, HnswParams params, int nparts)
 {
-	HnswParams	params = {(uint32) n, sizeof(float) * DIM, m, ef_construction, 99};
-	uint32	   *parent = malloc(sizeof(uint32) * (size_t) (n + 1));
+	int			n = (int) params.capacity;
 	uint32	   *order = malloc(sizeof(uint32) * (size_t) (n + 1));
+	uint16	   *nchildren = malloc(sizeof(uint16) * (size_t) (n + 1));
 	uint32		end;
 	int			i;
 
@@ -99,9 +100,20 @@ build(Built *b, const float *vectors, int n, int m, int ef_construction,
 			vdb_hnsw_link_back(&b->g, &b->s, first, end, part, nparts);
 		vdb_hnsw_finish_batch(&b->g, end);
 	}
-	b->made = vdb_hnsw_connect(&b->g, &b->s, parent, order);
-	free(parent);
+	b->parent = malloc(sizeof(uint32) * (size_t) (n + 1));
+	b->made = vdb_hnsw_connect(&b->g, &b->s, b->parent, order, nchildren);
 	free(order);
+	free(nchildren);
+}
+
+/* The same with twice m links on level 0 and 1 node in 16 on the next one. */
+static void
+build(Built *b, const float *vectors, int n, int m, int ef_construction,
+	  int nparts)
+{
+	HnswParams	params = {(uint32) n, sizeof(float) * DIM, m, 2 * m, 16, ef_construction, 99};
+
+	build_with(b, vectors, params, nparts);
 }
 
 /* Fills as nparts processes would. */
@@ -121,6 +133,7 @@ static void
 drop(Built *b)
 {
 	free(b->memory);
+	free(b->parent);
 	free(b->s.visited);			/* the start of the scratch memory */
 }
 
@@ -163,15 +176,46 @@ check_links(const HnswGraph *g)
 	}
 }
 
-/* G4, by a walk of its own */
+/*
+ * G4: parent[] is a tree of chosen links with few children a node; and all
+ * nodes are reached, by a walk that does not know it.
+ */
 static void
-check_reachable(const HnswGraph *g)
+check_reachable(const Built *b)
 {
+	const HnswGraph *g = &b->g;
 	uint32		n = g->shared->count;
 	char	   *seen = calloc(1, n + 1);
 	uint32	   *stack = malloc(sizeof(uint32) * (n + 1));
+	int		   *nchildren = calloc(n + 1, sizeof(int));
 	uint32		depth = 0;
 	uint32		nseen = 0;
+	uint32		node;
+
+	for (node = 0; node < n; node++)
+	{
+		uint32		parent = b->parent[node];
+		uint32		up = node;
+		uint32		steps = 0;
+		int			i;
+
+		CHECK(parent < n && (parent == node) == (node == g->shared->entry),
+			  "the parent of %u is %u", node, parent);
+		while (up < n && up != g->shared->entry && steps++ < n)
+			up = b->parent[up];
+		CHECK(up == g->shared->entry, "the parents of %u do not lead to the entry", node);
+		if (parent >= n || parent == node)
+			continue;
+		nchildren[parent]++;
+		for (i = 0; i < vdb_hnsw_links(g, parent, 0)->nchosen; i++)
+			if (vdb_hnsw_links(g, parent, 0)->link[i].node == node)
+				break;
+		CHECK(i < vdb_hnsw_links(g, parent, 0)->nchosen, "%u has no link to its child %u", parent, node);
+	}
+	for (node = 0; node < n; node++)
+		CHECK(nchildren[node] <= vdb_hnsw_max_children(&g->params),
+			  "%u has %d children", node, nchildren[node]);
+	free(nchildren);
 
 	if (n > 0)
 	{
@@ -252,14 +296,14 @@ test_recall(int n, int ncenters, float spread, double least)
 
 	build(&b, vectors, n, 16, 64, 1);
 	check_links(&b.g);
-	check_reachable(&b.g);
+	check_reachable(&b);
 	found = recall(&b, vectors, n, 64);
 	CHECK(found >= least, "recall %.3f", found);
 
 	/* more links of equal ef lose nothing */
 	fill(&b, 1);
 	check_links(&b.g);
-	check_reachable(&b.g);
+	check_reachable(&b);
 	filled = recall(&b, vectors, n, 64);
 	CHECK(filled >= found - 0.005, "recall %.3f, was %.3f", filled, found);
 	drop(&b);
@@ -287,23 +331,49 @@ test_division(int nparts)
 	free(vectors);
 }
 
-/* G5, and that levels thin out by m */
+/* G5, and that levels thin out by level_ratio */
 static void
-test_levels(void)
+test_levels(int level_ratio)
 {
 	int			n = 20000;
 	float	   *vectors = make_vectors(n, 50, 0.5f);
+	HnswParams	params = {(uint32) n, sizeof(float) * DIM, 8, 12, level_ratio, 32, 99};
 	Built		b;
 	int			above[3] = {0, 0, 0};
+	double		expected = (double) n / level_ratio;
 	int			i;
 
-	build(&b, vectors, n, 16, 32, 1);
+	build_with(&b, vectors, params, 1);
 	for (i = 0; i < n; i++)
 		above[Min(b.g.levels[i], 2)]++;
-	CHECK(above[1] + above[2] > n / 16 * 0.9 && above[1] + above[2] < n / 16 * 1.1,
+	/* four standard deviations */
+	CHECK(fabs(above[1] + above[2] - expected) < 4 * sqrt(expected),
 		  "%d nodes above level 0", above[1] + above[2]);
-	CHECK(above[2] > n / 256 * 0.6 && above[2] < n / 256 * 1.6, "%d above level 1", above[2]);
+	CHECK(fabs(above[2] - expected / level_ratio) < 4 * sqrt(expected / level_ratio) + 1,
+		  "%d above level 1", above[2]);
 	CHECK(b.g.shared->upper_used == b.g.upper_size, "the pool of upper levels");
+	check_links(&b.g);
+	check_reachable(&b);
+	drop(&b);
+	free(vectors);
+}
+
+/* Fewer links cost recall, but not much. */
+static void
+test_max_links0(int max_links0, double least)
+{
+	int			n = 6000;
+	float	   *vectors = make_vectors(n, 100, 1.0f);
+	HnswParams	params = {(uint32) n, sizeof(float) * DIM, 16, max_links0, 64, 64, 99};
+	Built		b;
+	double		found;
+
+	build_with(&b, vectors, params, 1);
+	fill(&b, 1);
+	check_links(&b.g);
+	check_reachable(&b);
+	found = recall(&b, vectors, n, 64);
+	CHECK(found >= least, "recall %.3f", found);
 	drop(&b);
 	free(vectors);
 }
@@ -327,6 +397,27 @@ test_fill(void)
 	free(vectors);
 }
 
+/*
+ * Nearly equal vectors, whose links go to few nodes, and few links to choose
+ * from: the tree is there whatever the graph is like.
+ */
+static void
+test_tree(int n, int ncenters, float spread, int max_links0)
+{
+	float	   *vectors = make_vectors(n, ncenters, spread);
+	HnswParams	params = {(uint32) n, sizeof(float) * DIM, 4, max_links0, 16, 20, 99};
+	Built		b;
+
+	build_with(&b, vectors, params, 2);
+	check_links(&b.g);
+	check_reachable(&b);
+	fill(&b, 2);
+	check_links(&b.g);
+	check_reachable(&b);
+	drop(&b);
+	free(vectors);
+}
+
 static void
 test_small(void)
 {
@@ -339,7 +430,7 @@ test_small(void)
 
 		build(&b, vectors, n, 2, 4, 2);
 		check_links(&b.g);
-		check_reachable(&b.g);
+		check_reachable(&b);
 		CHECK(b.g.shared->linked == (uint32) n, "linked %u", b.g.shared->linked);
 		drop(&b);
 	}
@@ -370,11 +461,22 @@ int
 main(void)
 {
 	RUN(test_small());
-	RUN(test_levels());
+	RUN(test_levels(16));
+	RUN(test_levels(64));
+	RUN(test_levels(2));
+	RUN(test_max_links0(40, 0.95));
+	RUN(test_max_links0(20, 0.93));
+	RUN(test_max_links0(8, 0.5));
 	RUN(test_fill());
 	RUN(test_division(2));
 	RUN(test_division(5));
 	RUN(test_exhaustive());
+	RUN(test_tree(5000, 1, 1e-6f, 16));
+	RUN(test_tree(5000, 1, 1e-6f, 3));
+	RUN(test_tree(3000, 1, 0.0f, 3));
+	RUN(test_tree(3000, 1, 0.0f, 16));
+	RUN(test_tree(3000, 30, 1.0f, 3));
+	RUN(test_tree(1000, 30, 1.0f, 2));
 	/* clusters far apart, overlapping, and none */
 	RUN(test_recall(6000, 100, 0.2f, 0.97));
 	RUN(test_recall(6000, 100, 1.0f, 0.95));
