@@ -11,7 +11,7 @@
  * clustered vectors are made up.  METRIC is l2 or ip; LINKS are those of a node
  * on level 0, 2 M if not given; one node in RATIO is on the next level, 64.
  *
- * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
+ * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
 #include "postgres.h"
 
 #include <time.h>
@@ -91,6 +91,53 @@ fill(HnswGraph *g, HnswScratch *s)
 		links += vdb_hnsw_links(g, node, 0)->count;
 	printf("fill %.2f s; %.1f links a node on level 0\n", now() - start,
 		   links / g->shared->count);
+}
+
+/*
+ * Chosen links that stay on a page and within 64 pages of it, in the order in
+ * which nodes were added (at random) and in that of pages.
+ */
+static void
+order(const HnswGraph *g, HnswScratch *s, int per_page)
+{
+	uint32		count = g->shared->count;
+	uint32	   *nodes = malloc(sizeof(uint32) * count);
+	uint32	   *place = malloc(sizeof(uint32) * count);
+	double		start = now();
+	double		took;
+
+	vdb_hnsw_order(g, s, per_page, malloc(vdb_hnsw_order_size(&g->params)), nodes);
+	took = now() - start;
+	for (int is_ordered = 0; is_ordered <= 1; is_ordered++)
+	{
+		double		links = 0;
+		double		same = 0;
+		double		near = 0;
+
+		for (uint32 i = 0; i < count; i++)
+			place[is_ordered ? nodes[i] : i] = i / (uint32) per_page;
+		for (uint32 i = 0; i < count; i++)
+		{
+			const HnswLinks *l = vdb_hnsw_links(g, i, 0);
+
+			links += l->nchosen;
+			for (int j = 0; j < l->nchosen; j++)
+			{
+				uint32		a = place[i];
+				uint32		b = place[l->link[j].node];
+
+				same += a == b;
+				near += Max(a, b) - Min(a, b) <= 64;
+			}
+		}
+		printf("%2d a page, %s: %.4f of the links on the page, %.4f within 64", per_page,
+			   is_ordered ? "ordered" : "as added", same / links, near / links);
+		if (is_ordered)
+			printf("; %.2f s", took);
+		printf("\n");
+	}
+	free(nodes);
+	free(place);
 }
 
 /* The K nearest to a query, by a scan. */
@@ -195,5 +242,8 @@ main(int argc, char **argv)
 	search(&g, &d);
 	fill(&g, &s);
 	search(&g, &d);
+	order(&g, &s, 2);
+	order(&g, &s, 6);
+	order(&g, &s, 15);
 	return 0;
 }

@@ -204,4 +204,9 @@ extern void vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node);
 extern uint32 vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent,
 							   uint32 *order, uint16 *nchildren);
 
+/* graph_order.c */
+extern Size vdb_hnsw_order_size(const HnswParams *params);
+extern void vdb_hnsw_order(const HnswGraph *g, HnswScratch *s, int per_page,
+						   void *work, uint32 *order);
+
 #endif							/* VDB_HNSW_GRAPH_H */
