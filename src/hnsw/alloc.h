@@ -29,6 +29,12 @@ extern void vdb_hnsw_has_room(HnswIndex *index, BlockNumber block);
  */
 extern Buffer vdb_hnsw_extend(HnswIndex *index);
 
+/*
+ * Extends the relation by a page of POSTINGS, all segments free, in no chain.
+ * Returns it pinned and locked exclusively.
+ */
+extern Buffer vdb_hnsw_extend_postings(HnswIndex *index);
+
 /* A FREE place on a locked page, or -1. */
 extern int	vdb_hnsw_free_place(const HnswIndex *index, Page page);
 

@@ -55,7 +55,21 @@ typedef struct HnswIndex
 	int			nodes_per_page;
 	int			vector_pages;	/* 0: vectors are in the nodes */
 	BlockNumber nblocks;		/* of the relation when last asked */
+	bool		had_room;		/* alloc.c: a page of this backend's was used up */
 } HnswIndex;
+
+/*
+ * Nodes from one level to the next.  Sparser than the paper's m, since a node
+ * of an upper level has as many links as one of level 0.  Builds and inserts
+ * use the same.
+ */
+#define HNSW_LEVEL_RATIO 64
+
+static inline int
+vdb_hnsw_level_ratio(int m)
+{
+	return Max(HNSW_LEVEL_RATIO, 2 * m);
+}
 
 /* A vector in the form that the index stores, and the norm it had */
 typedef struct HnswValue

@@ -32,7 +32,7 @@ typedef struct HnswOpaque
 {
 	BlockNumber next;			/* posting pages: the next one with room */
 	uint8		kind;			/* HnswPageKind */
-	uint8		unused;
+	uint8		is_listed;		/* posting pages: in the metapage's chain */
 	uint16		page_id;
 } HnswOpaque;
 

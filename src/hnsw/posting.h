@@ -28,11 +28,24 @@ extern bool vdb_hnsw_append_tid(HnswIndex *index, HnswRef ref, ItemPointer tid);
 /*
  * With the node's page locked exclusively by the caller (vacuum): drops the
  * TIDs of its segments that the callback calls dead; returns how many are
- * left, and adds to *removed.
+ * left, and adds to *removed.  Frees segments at the end of the chain that
+ * are empty, but never the first one, so the node does not change.
  */
 extern int64 vdb_hnsw_vacuum_segments(HnswIndex *index, HnswRef owner, HnswRef first,
 									  IndexBulkDeleteCallback callback,
 									  void *callback_state, int64 *removed);
+
+/*
+ * A page of POSTINGS that the caller has locked has free segments that no
+ * append will find.  Vacuum then lets go of the page and lists it.
+ */
+extern bool vdb_hnsw_postings_unlisted(Page page);
+
+/*
+ * Puts a page of POSTINGS with free segments into the metapage's chain, if it is
+ * not there.  Locks the metapage, so no content lock may be held.
+ */
+extern void vdb_hnsw_list_postings(HnswIndex *index, BlockNumber block);
 
 /* Frees all segments of a node that is about to become FREE; same locking. */
 extern void vdb_hnsw_free_segments(HnswIndex *index, HnswRef owner, HnswRef first);
