@@ -5,19 +5,24 @@
  *	  of each operator class.
  *
  * The index itself deals with float32s only.  An element type joins it with
- * two functions that read its values, one entry of types[] for each of its
- * metrics, one line of HNSW_TYPE_FUNCTION and a handful of SQL.
+ * two functions that read its values, and for each of its metrics one entry
+ * of types[], one SQL function that returns it, and the operator class.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "hnsw/index.h"
+#include "hnsw/type.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
+#include "utils/syscache.h"
 
+static const HnswType *type_of(FmgrInfo *function, Oid type_oid);
+static bool is_named(Oid type_oid, const char *name);
 static int	vector_dim(Datum value);
 static const float *vector_elements(Datum value, float *buffer);
 
@@ -92,35 +97,89 @@ vector_elements(Datum value, float *buffer)
 }
 
 /*
- * The type of an index's column, in static memory.  An operator class is
- * whatever a superuser says it is, so nothing that its support function
- * returns is looked into before it is known to be one of ours, and none is
- * called that has another signature.
+ * The type of an index's column, in static memory.
  */
 const HnswType *
 vdb_hnsw_type(Relation relation)
 {
 	FmgrInfo   *function = index_getprocinfo(relation, 1, HNSW_TYPE_PROC);
+	const HnswType *type = type_of(function, relation->rd_opcintype[0]);
+
+	if (type == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator class of index \"%s\" has no usable support function %d",
+						RelationGetRelationName(relation), HNSW_TYPE_PROC),
+				 errdetail("Function %s does not describe the type %s to access method hnsw.",
+						   format_procedure(function->fn_oid),
+						   format_type_be(relation->rd_opcintype[0])),
+				 errhint("Use one of the operator classes of the extension vecdb.")));
+	return type;
+}
+
+/*
+ * What a function, used as support function 1 for a type, says; NULL if it
+ * cannot be one.
+ */
+const HnswType *
+vdb_hnsw_type_of_function(Oid function, Oid type)
+{
+	FmgrInfo	info;
+
+	fmgr_info(function, &info);
+	return type_of(&info, type);
+}
+
+/* The name of the operator that goes with a type's metric. */
+const char *
+vdb_hnsw_operator_name(const HnswType *type)
+{
+	static const char *const names[] = {
+		[VDB_METRIC_L2] = "<->",
+		[VDB_METRIC_IP] = "<#>",
+		[VDB_METRIC_COSINE] = "<=>",
+		[VDB_METRIC_L1] = "<+>",
+	};
+
+	return names[type->metric];
+}
+
+/*
+ * Asks a support function.  An operator class is whatever a superuser says it
+ * is, so no function is called that has another signature, nothing that one
+ * returns is looked into before it is known to be ours, and it must be for
+ * the type whose values it would read.
+ */
+static const HnswType *
+type_of(FmgrInfo *function, Oid type_oid)
+{
+	/* zeroes: a support function of another kind sees no request it knows */
+	uint64		no_request[8] = {0};
+	Datum		result;
 
 	/* returning internal takes an argument of that type, so one is it */
-	if (function->fn_nargs == 1 && get_func_rettype(function->fn_oid) == INTERNALOID)
+	if (function->fn_nargs != 1 || get_func_rettype(function->fn_oid) != INTERNALOID)
+		return NULL;
+
+	result = FunctionCall1(function, PointerGetDatum(no_request));
+	for (int i = 0; i < HNSW_NTYPES; i++)
 	{
-		/* zeroes: a support function of another kind sees no request it knows */
-		uint64		no_request[8] = {0};
-		Datum		result = FunctionCall1(function, PointerGetDatum(no_request));
-
-		for (int i = 0; i < HNSW_NTYPES; i++)
-		{
-			if (DatumGetPointer(result) == (const void *) &types[i])
-				return &types[i];
-		}
+		if (DatumGetPointer(result) == (const void *) &types[i])
+			return is_named(type_oid, types[i].type_name) ? &types[i] : NULL;
 	}
+	return NULL;
+}
 
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("operator class of index \"%s\" has no usable support function %d",
-					RelationGetRelationName(relation), HNSW_TYPE_PROC),
-			 errdetail("Function %s does not describe a type that access method hnsw can index.",
-					   format_procedure(function->fn_oid)),
-			 errhint("Use one of the operator classes of the extension vecdb.")));
+/* Is it the name of the type, in whatever schema? */
+static bool
+is_named(Oid type_oid, const char *name)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type_oid));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type_oid);
+	result = strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), name) == 0;
+	ReleaseSysCache(tuple);
+	return result;
 }
