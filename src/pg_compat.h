@@ -190,6 +190,23 @@ vdb_find_setting(const char *name)
 }
 
 /*
+ * 16: a fork is extended by a function.  The new page is pinned, locked
+ * exclusively, and all zeroes.  Nobody else extends the fork meanwhile.
+ */
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+static inline Buffer
+vdb_extend_fork(Relation relation, ForkNumber fork, BufferAccessStrategy strategy)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExtendBufferedRel(BMR_REL(relation), fork, strategy, EB_LOCK_FIRST);
+#else
+	return ReadBufferExtended(relation, fork, P_NEW, RBM_ZERO_AND_LOCK, strategy);
+#endif
+}
+
+/*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
  * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the

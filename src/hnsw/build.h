@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.h
+ *	  What the files of an index build share, and what its processes share.
+ *
+ * A build has these steps.  All processes take part in those marked with *;
+ * between steps they wait for each other.
+ *
+ *	  load *	rows of the table become nodes: vectors and lists of rows
+ *	  prepare	equal vectors of different processes are united, and the nodes
+ *				get their numbers, in an order that is random but always the
+ *				same
+ *	  link *	the graph (README.md, "The graph of a build")
+ *	  connect	a path to every node
+ *	  fill *	places that are left are filled with links
+ *	  write		pages
+ *
+ * All of it is in one block of memory, private or a shared segment.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VDB_HNSW_BUILD_H
+#define VDB_HNSW_BUILD_H
+
+#include "access/tableam.h"
+#include "hnsw/graph.h"
+#include "hnsw/index.h"
+#include "nodes/execnodes.h"
+#include "port/atomics.h"
+#include "storage/barrier.h"
+#include "storage/condition_variable.h"
+
+/* A row of the table, in the list of the rows of a node */
+typedef struct HnswRow
+{
+	ItemPointerData tid;
+	uint16		unused;
+	uint32		next;
+} HnswRow;
+
+#define HNSW_NO_ROW PG_UINT32_MAX
+
+/* What can be seen in pg_stat_progress_create_index */
+typedef enum HnswPhase
+{
+	HNSW_PHASE_LOAD = 2,		/* 1 is the server's "initializing" */
+	HNSW_PHASE_LINK,
+	HNSW_PHASE_CONNECT,
+	HNSW_PHASE_FILL,
+	HNSW_PHASE_WRITE,
+	HNSW_PHASE_LOG
+} HnswPhase;
+
+/* Processes of a build, the leader among them */
+#define HNSW_MAX_PROCESSES 64
+
+/* What one process has loaded */
+typedef struct HnswLoaded
+{
+	double		nrows;			/* of the table, as the scan counts them */
+	double		nindexed;		/* with a vector that is in the index */
+	double		norm_sum;		/* of those */
+	double		max_norm;
+	bool		has_broken_chain;	/* of HOT updates */
+} HnswLoaded;
+
+/* The sizes of a build */
+typedef struct HnswBuildSize
+{
+	HnswParams	params;			/* capacity: nodes that can be loaded */
+	uint32		row_capacity;
+	int			nprocesses;
+} HnswBuildSize;
+
+/*
+ * The head of the block.  The first part is set before other processes see
+ * it.
+ */
+typedef struct HnswBuildShared
+{
+	HnswBuildSize size;
+	HnswMeta	meta;
+
+	/* load: rows with a vector, and nodes; more than fit if there was no room */
+	pg_atomic_uint64 nrows;
+	pg_atomic_uint64 nnodes;
+	HnswLoaded	loaded[HNSW_MAX_PROCESSES];
+
+	/* prepare: factor that brings distances into float's range */
+	double		scale;
+
+	/* link, fill: the nodes in work, and the next one that nobody has taken */
+	uint32		first;
+	uint32		end;
+	pg_atomic_uint64 next;
+
+	/* how many processes there are is known after their start */
+	slock_t		mutex;			/* protects nstarted */
+	int			nstarted;		/* 0: not known yet */
+	ConditionVariable started;
+	Barrier		barrier;		/* of nstarted processes */
+} HnswBuildShared;
+
+/* A build as one process sees it */
+typedef struct HnswBuild
+{
+	Relation	heap;
+	IndexInfo  *info;
+	HnswIndex  *index;
+	int			process;		/* 0: the leader */
+	int			nprocesses;
+
+	/* parts of the block */
+	HnswBuildShared *shared;
+	void	   *graph_memory;
+	HnswGraph	graph;			/* in it */
+	HnswRow    *rows;
+	uint32	   *first_row;		/* of a node: the newest of its rows */
+	uint32	   *hashes;			/* of a node's vector; until they are prepared */
+	uint32	   *parent;			/* from connect on, in the same place */
+	uint32	   *order;			/* in which nodes are written */
+
+	HnswScratch scratch;		/* from link to fill */
+} HnswBuild;
+
+static inline bool
+vdb_hnsw_is_leader(const HnswBuild *build)
+{
+	return build->process == 0;
+}
+
+/* build.c */
+extern void vdb_hnsw_build_phase(HnswPhase phase, int64 total);
+extern void vdb_hnsw_build_steps(HnswBuild *build);
+
+/* build_memory.c */
+extern Size vdb_hnsw_build_size(const HnswBuildSize *size);
+extern Size vdb_hnsw_build_total(const HnswBuildSize *size);
+extern void vdb_hnsw_build_attach(HnswBuild *build, const HnswBuildSize *size,
+								  void *memory, bool is_new);
+extern double vdb_hnsw_estimate_rows(Relation heap);
+
+/* build_load.c */
+extern void vdb_hnsw_load(HnswBuild *build, TableScanDesc scan);
+extern bool vdb_hnsw_load_fits(const HnswBuild *build);
+extern void vdb_hnsw_prepare_nodes(HnswBuild *build);
+
+/* build_graph.c */
+extern void vdb_hnsw_link_nodes(HnswBuild *build);
+
+/* build_write.c */
+extern void vdb_hnsw_write_index(HnswBuild *build);
+extern void vdb_hnsw_write_empty(Relation index, ForkNumber fork, HnswMeta *meta);
+
+#endif							/* VDB_HNSW_BUILD_H */
