@@ -160,6 +160,7 @@ start(IndexScanDesc scan)
 	state->memory_limit = vdb_hnsw_scan_memory();
 	state->max_nodes = (uint64) vdb_hnsw_max_scan_tuples();
 	state->last_value = -INFINITY;
+	state->segments = vdb_hnsw_no_ref();
 	if (key->sk_flags & SK_ISNULL)
 	{
 		state->phase = HNSW_SCAN_ALL;
