@@ -230,4 +230,12 @@ vdb_extend_fork(Relation relation, ForkNumber fork, BufferAccessStrategy strateg
 #define vdb_count_index_search(scan) ((void) 0)
 #endif
 
+/* A hint to the CPU that a line of its cache will be read */
+#define VDB_CACHE_LINE 64
+#if defined(__GNUC__)
+#define vdb_prefetch_line(address) __builtin_prefetch(address)
+#else
+#define vdb_prefetch_line(address) ((void) (address))
+#endif
+
 #endif							/* VDB_PG_COMPAT_H */

@@ -185,6 +185,7 @@ extern void vdb_hnsw_read_meta(HnswIndex *index, HnswMeta *meta);
 extern void vdb_hnsw_view(HnswIndex *index, Page page, int place,
 						  uint32 number, void *vector_memory, HnswNodeView *view);
 extern void vdb_hnsw_copy_vector(HnswIndex *index, uint32 number, void *out);
+extern void vdb_hnsw_prefetch(HnswIndex *index, uint32 number);
 extern bool vdb_hnsw_read_number(HnswIndex *index, uint32 number, int lockmode,
 								 void *vector_memory, Buffer *buffer, HnswNodeView *view);
 extern bool vdb_hnsw_read_node(HnswIndex *index, HnswRef ref, int lockmode,

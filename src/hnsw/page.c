@@ -153,6 +153,35 @@ vdb_hnsw_copy_vector(HnswIndex *index, uint32 number, void *out)
 }
 
 /*
+ * Asks for the node that has a number to be brought near: from disk if its page
+ * is not in shared buffers, else into the CPU's cache.
+ */
+void
+vdb_hnsw_prefetch(HnswIndex *index, uint32 number)
+{
+	BlockNumber block = vdb_hnsw_block(index, number);
+	Buffer		buffer;
+	const char *node;
+
+	if (block >= index->nblocks)
+		return;
+	buffer = PrefetchBuffer(index->relation, MAIN_FORKNUM, block).recent_buffer;
+	if (!BufferIsValid(buffer) || BufferIsLocal(buffer))
+		return;
+
+	/*
+	 * The buffer is not pinned, and may be another's by now.  That the address is
+	 * one of a buffer is enough for a prefetch.
+	 */
+	node = (const char *) BufferGetPage(buffer);
+	vdb_prefetch_line(node);
+	node += MAXALIGN(SizeOfPageHeaderData) +
+		vdb_hnsw_place(index, number) * index->node_bytes;
+	for (int i = 0; i < index->node_bytes; i += VDB_CACHE_LINE)
+		vdb_prefetch_line(node + i);
+}
+
+/*
  * Reads the node that has a number; the page is pinned and locked on success.
  * False, and nothing held, if there is none.
  */

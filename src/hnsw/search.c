@@ -115,6 +115,8 @@ vdb_hnsw_walk_step(HnswWalk *walk)
 	if (walk->frontier.count == 0)
 		return false;
 	candidate = pop(&walk->frontier);
+	if (walk->frontier.count > 0)
+		vdb_hnsw_prefetch(walk->index, vdb_hnsw_ref_number(walk->frontier.heap[0].ref));
 	if (candidate.is_visited)
 		expand_by_reading(walk, candidate);
 	else if (visit(walk, candidate.ref, &distance) && walk->index->layout.bits == 0)

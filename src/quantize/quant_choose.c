@@ -69,7 +69,8 @@ vdb_quant_find_kernels(VdbSimdLevel level)
 
 /*
  * The level that fits a table of distance kernels: vecdb.simd, through
- * vdb_kernels(), then rules both rooms.
+ * vdb_kernels(), then rules both rooms.  The last answer is kept, since
+ * asking a virtual CPU what it has costs microseconds.
  */
 const VdbQuantKernels *
 vdb_quant_kernels_like(const VdbKernels *kernels)
@@ -85,12 +86,21 @@ vdb_quant_kernels_like(const VdbKernels *kernels)
 		{"avx512", VDB_SIMD_AVX512}
 	};
 
-	for (int i = 0; i < lengthof(levels); i++)
+	static const VdbKernels *asked = NULL;
+	static const VdbQuantKernels *answer = NULL;
+
+	if (kernels == asked)
+		return answer;
+	answer = NULL;
+	for (int i = 0; i < lengthof(levels) && answer == NULL; i++)
 	{
 		if (strcmp(kernels->name, levels[i].name) == 0)
-			return vdb_quant_find_kernels(levels[i].level);
+			answer = vdb_quant_find_kernels(levels[i].level);
 	}
-	return vdb_quant_find_kernels(VDB_SIMD_AUTO);
+	if (answer == NULL)
+		answer = vdb_quant_find_kernels(VDB_SIMD_AUTO);
+	asked = kernels;
+	return answer;
 }
 
 /*
