@@ -32,6 +32,7 @@ static bool take_work(HnswBuild *build, uint32 chunk, uint32 *first, uint32 *end
 static void link_batches(HnswBuild *build);
 static void connect_nodes(HnswBuild *build);
 static void fill_nodes(HnswBuild *build);
+static void order_nodes(HnswBuild *build);
 
 /*
  * Links all nodes, gives each a path, and fills the places that are left.
@@ -63,6 +64,8 @@ vdb_hnsw_link_nodes(HnswBuild *build)
 	wait_for_others(build);
 	fill_nodes(build);
 	wait_for_others(build);
+	if (vdb_hnsw_is_leader(build))
+		order_nodes(build);
 }
 
 /*
@@ -170,7 +173,7 @@ link_batches(HnswBuild *build)
 }
 
 /*
- * Finds the anchors, and the order in which nodes are written.
+ * Finds the anchors.  build->order is working memory here.
  */
 static void
 connect_nodes(HnswBuild *build)
@@ -199,4 +202,20 @@ fill_nodes(HnswBuild *build)
 		if (vdb_hnsw_is_leader(build))
 			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, end);
 	}
+}
+
+/*
+ * Finds the order in which nodes are written.
+ */
+static void
+order_nodes(HnswBuild *build)
+{
+	HnswParams	params = build->graph.params;
+	void	   *work;
+
+	params.capacity = Max(1, build->graph.shared->count);
+	work = palloc_extended(vdb_hnsw_order_size(&params), MCXT_ALLOC_HUGE);
+	vdb_hnsw_order(&build->graph, &build->scratch, build->index->nodes_per_page, work,
+				   build->order);
+	pfree(work);
 }

@@ -3,10 +3,10 @@
  * build_write.c
  *	  Writes the pages of a new index.
  *
- * The places of all nodes are known before the first is written: nodes of the
- * upper levels first, highest level first, so that a descent reads few pages
- * again and again, then level 0 in the order that the graph gives, neighbours
- * near each other, then the rows for which nodes have no room.
+ * The places of all nodes are known before the first is written: level 0 in the
+ * order that the graph gives, neighbours near each other, then the nodes of the
+ * upper levels together, so that descents read the same few pages again and
+ * again, then the rows for which nodes have no room.
  *
  * The index is nobody else's yet, so pages are written without WAL, and logged
  * together at the end.
@@ -136,7 +136,7 @@ place_nodes(Writer *w)
 	const HnswGraph *g = &w->build->graph;
 	const uint32 *order = w->build->order;
 	uint32		n = g->shared->count;
-	uint32		place = 0;
+	uint32		nupper = 0;
 	uint32		i;
 	int			level;
 
@@ -146,21 +146,21 @@ place_nodes(Writer *w)
 												  MCXT_ALLOC_HUGE);
 	w->numbers = (uint32 *) palloc_extended(sizeof(uint32) * (Size) n, MCXT_ALLOC_HUGE);
 
-	for (level = g->shared->max_level; level > 0; level--)
+	for (i = 0; i < n; i++)
+		w->numbers[order[i]] = number_at(w, i);
+	for (level = 1; level <= g->shared->max_level; level++)
 	{
 		for (i = 0; i < n; i++)
 		{
 			if (g->levels[order[i]] < level)
 				continue;
-			w->upper[place].node = order[i];
-			w->upper[place].level = level;
-			w->upper_numbers[upper_place(g, order[i], level)] = number_at(w, place);
-			place++;
+			w->upper[nupper].node = order[i];
+			w->upper[nupper].level = level;
+			w->upper_numbers[upper_place(g, order[i], level)] = number_at(w, n + nupper);
+			nupper++;
 		}
 	}
-	Assert(place == w->nupper);
-	for (i = 0; i < n; i++)
-		w->numbers[order[i]] = number_at(w, place++);
+	Assert(nupper == w->nupper);
 }
 
 /*
@@ -203,12 +203,12 @@ number_of(const Writer *w, uint32 node, int level)
 static Placed
 placed_at(const Writer *w, uint32 place)
 {
-	Placed		placed;
+	uint32		n = w->build->graph.shared->count;
+	Placed		placed = {0, 0};
 
-	if (place < w->nupper)
-		return w->upper[place];
-	placed.node = w->build->order[place - w->nupper];
-	placed.level = 0;
+	if (place >= n)
+		return w->upper[place - n];
+	placed.node = w->build->order[place];
 	return placed;
 }
 
