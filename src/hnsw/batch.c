@@ -162,6 +162,10 @@ bound_results(HnswScan *scan, HnswResult *results, int n)
 	const VdbQuery *query = &scan->walk->query;
 	double		upper = -INFINITY; /* of all before */
 
+	/* in strict order the executor may still hold rows of the batch before */
+	if (scan->iterative == HNSW_ITERATIVE_STRICT)
+		upper = scan->upper;
+
 	for (int i = 0; i < n; i++)
 	{
 		VdbInterval interval = vdb_quant_query_interval(query, &scan->index->rotation,
@@ -178,6 +182,7 @@ bound_results(HnswScan *scan, HnswResult *results, int n)
 			results[i].recheck = true;
 		upper = Max(upper, results[i].upper);
 	}
+	scan->upper = upper;
 	for (int i = 0; i < n; i++)
 		if (!results[i].recheck)
 			results[i].value = Min(Max(results[i].value, vdb_quant_query_value(query, results[i].distance)),
@@ -197,6 +202,7 @@ vdb_hnsw_next_row(HnswScan *scan, HnswRow *row)
 		if (scan->next_tid < scan->ntids)
 		{
 			row->value = result->value;
+			row->reached = result->recheck ? result->value : result->upper;
 			row->is_null = false;
 			row->recheck = result->recheck;
 			row->tid = scan->tids[scan->next_tid++];

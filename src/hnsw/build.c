@@ -106,7 +106,8 @@ void
 vdb_hnsw_build_phase(HnswPhase phase, int64 total)
 {
 	const int	columns[] = {PROGRESS_CREATEIDX_SUBPHASE, PROGRESS_CREATEIDX_TUPLES_TOTAL,
-	PROGRESS_CREATEIDX_TUPLES_DONE};
+						   PROGRESS_CREATEIDX_TUPLES_DONE
+};
 	const int64 values[] = {phase, total, 0};
 
 	pgstat_progress_update_multi_param(lengthof(columns), columns, values);

@@ -61,7 +61,7 @@ typedef struct HnswLoaded
 	double		nindexed;		/* with a vector that is in the index */
 	double		norm_sum;		/* of those */
 	double		max_norm;
-	bool		has_broken_chain;	/* of HOT updates */
+	bool		has_broken_chain; /* of HOT updates */
 } HnswLoaded;
 
 /* The sizes of a build */

@@ -73,7 +73,7 @@ vdb_hnsw_build_total(const HnswBuildSize *size)
 {
 	Size		nodes = size->params.capacity;
 	Size		map = (sizeof(uint32) * 2 + 4) * 2 * nodes; /* of equal vectors */
-	Size		numbers = sizeof(uint32) * nodes;	/* on disk */
+	Size		numbers = sizeof(uint32) * nodes; /* on disk */
 
 	return vdb_hnsw_build_size(size) + Max(map, numbers) +
 		(Size) size->nprocesses * vdb_hnsw_scratch_size(&size->params);

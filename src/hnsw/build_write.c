@@ -197,7 +197,7 @@ static uint32
 number_of(const Writer *w, uint32 node, int level)
 {
 	return level == 0 ? w->numbers[node] :
-		w->upper_numbers[upper_place(&w->build->graph, node, level)];
+						w->upper_numbers[upper_place(&w->build->graph, node, level)];
 }
 
 static Placed
@@ -267,8 +267,7 @@ write_nodes(Writer *w)
 		end_page(buffer, (Size) index->nodes_per_page * (Size) index->node_bytes);
 
 		for (i = 0; index->vector_pages > 0 && i < index->nodes_per_page; i++)
-			write_vector(w, first + (uint32) i < nplaces ?
-						 placed_at(w, first + (uint32) i).node : HNSW_NO_NODE);
+			write_vector(w, first + (uint32) i < nplaces ? placed_at(w, first + (uint32) i).node : HNSW_NO_NODE);
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, place);
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -159,7 +159,7 @@ start(IndexScanDesc scan)
 	state->iterative = vdb_hnsw_iterative_scan();
 	state->memory_limit = vdb_hnsw_scan_memory();
 	state->max_nodes = (uint64) vdb_hnsw_max_scan_tuples();
-	state->last_value = -INFINITY;
+	state->reached = state->upper = -INFINITY;
 	state->segments = vdb_hnsw_no_ref();
 	if (key->sk_flags & SK_ISNULL)
 	{
@@ -232,14 +232,14 @@ next_row(HnswScan *state, HnswRow *row)
 				state->phase = HNSW_SCAN_SWEEP;
 			}
 		}
-		else if (state->iterative != HNSW_ITERATIVE_STRICT || row->value >= state->last_value)
+		else if (state->iterative != HNSW_ITERATIVE_STRICT || row->value >= state->reached)
 		{
-			state->last_value = row->value;
+			state->reached = row->reached;
 			return true;
 		}
 	}
 	while (state->phase == HNSW_SCAN_SWEEP && vdb_hnsw_sweep_next(state, row))
-		if (state->iterative != HNSW_ITERATIVE_STRICT || row->value >= state->last_value)
+		if (state->iterative != HNSW_ITERATIVE_STRICT || row->value >= state->reached)
 			return true;
 	if (state->phase == HNSW_SCAN_ALL && vdb_hnsw_all_next(state, row))
 		return true;

@@ -31,6 +31,7 @@ typedef struct HnswResult
 typedef struct HnswRow
 {
 	double		value;
+	double		reached;		/* no later row may be nearer, in strict order */
 	bool		is_null;
 	bool		recheck;
 	ItemPointerData tid;
@@ -74,7 +75,8 @@ typedef struct HnswScan
 	int			ntids;
 	int			next_tid;
 	HnswRef		segments;
-	double		last_value;		/* returned last; -Infinity */
+	double		reached;		/* by the row returned last; -Infinity */
+	double		upper;			/* of all results of earlier batches; -Infinity */
 
 	/* reading in page order */
 	Tuplesortstate *sort;

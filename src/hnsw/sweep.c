@@ -87,6 +87,7 @@ vdb_hnsw_sweep_next(HnswScan *scan, HnswRow *row)
 	if (!tuplesort_gettupleslot(scan->sort, true, false, scan->slot, NULL))
 		return false;
 	row->value = DatumGetFloat8(slot_getattr(scan->slot, 1, &is_null));
+	row->reached = row->value;
 	row->tid = *(ItemPointer) DatumGetPointer(slot_getattr(scan->slot, 2, &is_null));
 	row->is_null = false;
 	row->recheck = true;
@@ -192,6 +193,7 @@ add_row(HnswScan *scan, double value, ItemPointer tid)
 		scan->rows = (HnswRow *) repalloc_huge(scan->rows, (Size) scan->rows_room * sizeof(HnswRow));
 	}
 	scan->rows[scan->nrows].value = value;
+	scan->rows[scan->nrows].reached = value;
 	scan->rows[scan->nrows].is_null = scan->walk == NULL && scan->all_null;
 	scan->rows[scan->nrows].recheck = false;
 	scan->rows[scan->nrows].tid = *tid;
