@@ -103,6 +103,8 @@ insert_row(HnswInsert *insert)
 	HnswRef		below;
 	int			top;
 
+	insert->visited = NULL;
+	insert->room = 0;
 	vdb_hnsw_read_meta(index, &insert->meta);
 	insert->walk = vdb_hnsw_walk_begin(index, &insert->value.rotated, insert->meta.typical_norm);
 	if (!insert_level0(insert))
