@@ -117,24 +117,6 @@ vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
 #endif
 
 /*
- * 16: a relation is extended by a function.  The caller holds the relation's
- * extension lock; the new page is pinned, locked exclusively, and all zeroes.
- */
-#include "storage/bufmgr.h"
-#include "utils/rel.h"
-
-static inline Buffer
-vdb_extend_relation(Relation relation)
-{
-#if PG_VERSION_NUM >= 160000
-	return ExtendBufferedRel(BMR_REL(relation), MAIN_FORKNUM, NULL,
-							 EB_SKIP_EXTENSION_LOCK | EB_LOCK_FIRST);
-#else
-	return ReadBufferExtended(relation, MAIN_FORKNUM, P_NEW, RBM_ZERO_AND_LOCK, NULL);
-#endif
-}
-
-/*
  * Index access methods.
  *
  * 17: amcanbuildparallel (before, core never plans workers for a build that

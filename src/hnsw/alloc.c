@@ -106,9 +106,9 @@ vdb_hnsw_extend(HnswIndex *index)
 
 	/* one block after the other, so that the group is without gaps */
 	LockRelationForExtension(index->relation, ExclusiveLock);
-	nodes = vdb_extend_relation(index->relation);
+	nodes = vdb_extend_fork(index->relation, MAIN_FORKNUM, NULL);
 	for (int i = 0; i < nvectors; i++)
-		vectors[i] = vdb_extend_relation(index->relation);
+		vectors[i] = vdb_extend_fork(index->relation, MAIN_FORKNUM, NULL);
 	UnlockRelationForExtension(index->relation, ExclusiveLock);
 
 	for (int i = 0; i < nvectors; i++)
@@ -134,7 +134,7 @@ vdb_hnsw_extend_postings(HnswIndex *index)
 	Buffer		buffer;
 
 	LockRelationForExtension(index->relation, ExclusiveLock);
-	buffer = vdb_extend_relation(index->relation);
+	buffer = vdb_extend_fork(index->relation, MAIN_FORKNUM, NULL);
 	UnlockRelationForExtension(index->relation, ExclusiveLock);
 	init_new_page(index, buffer, HNSW_PAGE_POSTINGS, HNSW_SEGMENTS_PER_PAGE * HNSW_SEGMENT_BYTES);
 	return buffer;

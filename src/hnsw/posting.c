@@ -278,7 +278,8 @@ vdb_hnsw_list_postings(HnswIndex *index, BlockNumber block)
 	Buffer		buffer = vdb_hnsw_read(index, block, BUFFER_LOCK_EXCLUSIVE, HNSW_PAGE_POSTINGS);
 	Page		page = BufferGetPage(buffer);
 
-	if (vdb_hnsw_opaque(page)->is_listed == 0 && free_segment(page) >= 0)
+	if (vdb_hnsw_postings_unlisted(page) &&
+		vdb_hnsw_meta(BufferGetPage(meta_buffer))->postings != block)
 	{
 		GenericXLogState *state = GenericXLogStart(index->relation);
 		HnswOpaque *opaque = vdb_hnsw_opaque(GenericXLogRegisterBuffer(state, buffer, 0));
