@@ -802,6 +802,8 @@ BEGIN
 		') WITH (toast_tuple_target = 8160'
 		|| CASE WHEN dimension > 2000 THEN ', parallel_workers = 4)' ELSE ')' END;
 	EXECUTE format('COMMENT ON TABLE %s IS %L', tab, format('vecdb collection "%s"', name));
+	EXECUTE 'CREATE INDEX ON ' || tab || ' USING hnsw (embedding @extschema@.vector_'
+		|| CASE distance WHEN 'cosine' THEN 'cosine' WHEN 'dot' THEN 'ip' ELSE 'l2' END || '_ops)';
 
 	-- A unique violation here is another session's collection of that name.
 	INSERT INTO vecdb.collections (id, name, dimension, distance)
@@ -1022,8 +1024,9 @@ BEGIN
 	END CASE;
 
 	BEGIN
-		-- d is NaN for a zero vector under cosine.  NaN sorts last and the distance
-		-- grows, so both outer conditions only cut off the end.
+		-- The inner order is one that the index gives; equal distances are then put
+		-- in order of id.  d is NaN for a zero vector under cosine.  NaN sorts last
+		-- and the distance grows, so both outer conditions only cut off the end.
 		RETURN QUERY EXECUTE
 			'SELECT id, ' || score_of_d || ', metadata, embedding FROM (SELECT id, '
 			|| 'embedding OPERATOR(@extschema@.' || distance_operator || ') $1 AS d, '
@@ -1032,10 +1035,11 @@ BEGIN
 			|| ' FROM ' || coll.tab
 			|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
 				THEN ' WHERE metadata OPERATOR(@extschema@.@~) $2' ELSE '' END
-			|| ' ORDER BY d, id LIMIT $3 OFFSET $4) s WHERE d <> ''NaN'''
+			|| ' ORDER BY d LIMIT $3::bigint + $4) s WHERE d <> ''NaN'''
 			|| CASE WHEN score_threshold IS NULL THEN ''
 				WHEN coll.distance = 'euclidean' THEN ' AND d <= $5'
 				ELSE ' AND ' || score_of_d || ' >= $5' END
+			|| ' ORDER BY d, id LIMIT $3 OFFSET $4'
 			USING vector, filter, top_k, "offset", score_threshold;
 	EXCEPTION
 		WHEN undefined_table THEN

@@ -4,8 +4,8 @@ CREATE TABLE items (id int PRIMARY KEY, v vector(3));
 -- deterministic points on a lattice with some noise, every tenth NULL
 INSERT INTO items
 	SELECT i, CASE WHEN i % 10 = 0 THEN NULL
-		ELSE ARRAY[(i * 7919) % 1009, (i * 104729) % 997, (i * 1299709) % 991]::vector END
-	FROM generate_series(1, 3000) i;
+		ELSE ARRAY[(i * 7919) % 1009, (i * 104729) % 997, (i * 1299709) % 991]::real[]::vector END
+	FROM generate_series(1, 3000::bigint) i;
 CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
 ANALYZE items;
 
@@ -81,8 +81,8 @@ SELECT count(*) FROM (SELECT id FROM items WHERE id BETWEEN 101 AND 109 ORDER BY
 
 -- memory: a scan that may keep little drops candidates, and sweeps what it dropped
 CREATE TABLE many (id int, v vector(3));
-INSERT INTO many SELECT i, ARRAY[(i * 7919) % 1009, (i * 104729) % 997, (i * 1299709) % 991]::vector
-	FROM generate_series(1, 20000) i;
+INSERT INTO many SELECT i, ARRAY[(i * 7919) % 1009, (i * 104729) % 997, (i * 1299709) % 991]::real[]::vector
+	FROM generate_series(1, 20000::bigint) i;
 CREATE INDEX ON many USING hnsw (v vector_l2_ops);
 SELECT vecdb_hnsw_stats_reset();
 SET work_mem = '64kB';

@@ -175,6 +175,7 @@ vdb_hnsw_prefetch(HnswIndex *index, uint32 number)
 	 */
 	node = (const char *) BufferGetPage(buffer);
 	vdb_prefetch_line(node);
+	vdb_prefetch_line(node + BLCKSZ - sizeof(HnswOpaque));
 	node += MAXALIGN(SizeOfPageHeaderData) +
 		vdb_hnsw_place(index, number) * index->node_bytes;
 	for (int i = 0; i < index->node_bytes; i += VDB_CACHE_LINE)
