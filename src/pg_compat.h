@@ -189,6 +189,27 @@ vdb_extend_fork(Relation relation, ForkNumber fork, BufferAccessStrategy strateg
 }
 
 /*
+ * 16: reading from a temporary file may insist on the whole size; before, the
+ * caller checks.
+ */
+#include "storage/buffile.h"
+
+static inline void
+vdb_buffile_read(BufFile *file, void *data, size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	BufFileReadExact(file, data, size);
+#else
+	size_t		n = BufFileRead(file, data, size);
+
+	if (n != size)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read from temporary file: read only %zu of %zu bytes", n, size)));
+#endif
+}
+
+/*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
  * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the

@@ -24,6 +24,7 @@
 
 static void plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows);
 static void build_serial(HnswBuild *build, const HnswMeta *meta, const HnswBuildSize *size);
+static double typical_norm(const HnswBuild *build);
 static IndexBuildResult *form_result(const HnswBuild *build);
 
 /*
@@ -52,7 +53,8 @@ vdb_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 			  vdb_hnsw_estimate_rows(heap) * ESTIMATE_MARGIN + ESTIMATE_EXTRA);
 
 	build_serial(&build, &meta, &size);
-	vdb_hnsw_write_index(&build);
+	meta.typical_norm = typical_norm(&build);
+	vdb_hnsw_emit_graph(&build, &meta);
 
 	MemoryContextSwitchTo(old);
 	result = form_result(&build);
@@ -159,6 +161,24 @@ build_serial(HnswBuild *build, const HnswMeta *meta, const HnswBuildSize *size)
 	}
 	vdb_hnsw_prepare_nodes(build);
 	vdb_hnsw_link_nodes(build);
+}
+
+/*
+ * The mean norm of the vectors, 0 if there are none.
+ */
+static double
+typical_norm(const HnswBuild *build)
+{
+	double		nindexed = 0;
+	double		sum = 0;
+	int			i;
+
+	for (i = 0; i < build->nprocesses; i++)
+	{
+		nindexed += build->shared->loaded[i].nindexed;
+		sum += build->shared->loaded[i].norm_sum;
+	}
+	return nindexed > 0 ? sum / nindexed : 0;
 }
 
 /*

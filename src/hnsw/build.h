@@ -25,9 +25,11 @@
 #include "access/tableam.h"
 #include "hnsw/graph.h"
 #include "hnsw/index.h"
+#include "hnsw/partition.h"
 #include "nodes/execnodes.h"
 #include "port/atomics.h"
 #include "storage/barrier.h"
+#include "storage/buffile.h"
 #include "storage/condition_variable.h"
 
 /* A row of the table, in the list of the rows of a node */
@@ -123,6 +125,53 @@ typedef struct HnswBuild
 	HnswScratch scratch;		/* from link to fill */
 } HnswBuild;
 
+/* Pages as they are written */
+typedef struct HnswWriter
+{
+	HnswIndex  *index;
+	BufferAccessStrategy strategy;
+	uint32		nupper;			/* nodes on upper levels */
+	uint32		nnodes;			/* and on level 0 */
+	uint64		upper_groups;	/* pages of nodes of upper levels */
+	uint32		next_place;
+	BlockNumber nblocks;		/* written so far */
+
+	/* page of nodes in work, pinned and locked */
+	Buffer		nodes;
+	int			ngroup;			/* places of it that have come */
+	char	   *vectors;		/* of its nodes, if they are split off */
+
+	/* segments of rows */
+	BlockNumber first_posting;
+	uint64		nsegments;
+	BufFile    *segments;
+} HnswWriter;
+
+/* Where an index is entered: places of nodes */
+typedef struct HnswWriterRoots
+{
+	uint32		entry;			/* on the highest level */
+	int			entry_level;
+	uint32		root;			/* of all anchors, on level 0 */
+} HnswWriterRoots;
+
+/* A heap TID as a number */
+static inline uint64
+vdb_hnsw_tid_row(const ItemPointerData *tid)
+{
+	return (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 |
+		ItemPointerGetOffsetNumberNoCheck(tid);
+}
+
+static inline ItemPointerData
+vdb_hnsw_row_tid(uint64 row)
+{
+	ItemPointerData tid;
+
+	ItemPointerSet(&tid, (BlockNumber) (row >> 16), (OffsetNumber) (row & 0xFFFF));
+	return tid;
+}
+
 static inline bool
 vdb_hnsw_is_leader(const HnswBuild *build)
 {
@@ -131,7 +180,6 @@ vdb_hnsw_is_leader(const HnswBuild *build)
 
 /* build.c */
 extern void vdb_hnsw_build_phase(HnswPhase phase, int64 total);
-extern void vdb_hnsw_build_steps(HnswBuild *build);
 
 /* build_memory.c */
 extern Size vdb_hnsw_build_size(const HnswBuildSize *size);
@@ -148,8 +196,13 @@ extern void vdb_hnsw_prepare_nodes(HnswBuild *build);
 /* build_graph.c */
 extern void vdb_hnsw_link_nodes(HnswBuild *build);
 
+/* build_emit.c */
+extern void vdb_hnsw_emit_graph(HnswBuild *build, HnswMeta *meta);
+
 /* build_write.c */
-extern void vdb_hnsw_write_index(HnswBuild *build);
-extern void vdb_hnsw_write_empty(Relation index, ForkNumber fork, HnswMeta *meta);
+extern void vdb_hnsw_write_empty(Relation relation, ForkNumber fork, const HnswMeta *meta);
+extern void vdb_hnsw_write_begin(HnswWriter *w, HnswIndex *index, uint32 nupper, uint32 nnodes);
+extern void vdb_hnsw_write_node(HnswWriter *w, const HnswPlacedNode *placed);
+extern void vdb_hnsw_write_end(HnswWriter *w, HnswMeta *meta, const HnswWriterRoots *roots);
 
 #endif							/* VDB_HNSW_BUILD_H */

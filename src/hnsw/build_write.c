@@ -3,10 +3,11 @@
  * build_write.c
  *	  Writes the pages of a new index.
  *
- * The places of all nodes are known before the first is written: level 0 in the
- * order that the graph gives, neighbours near each other, then the nodes of the
- * upper levels together, so that descents read the same few pages again and
- * again, then the rows for which nodes have no room.
+ * Nodes come in the order of their places: those of the upper levels first, so
+ * that descents read the same few pages again and again, then level 0, on
+ * pages of its own, in an order that keeps neighbours near each other.  The
+ * rows for which nodes have no room are kept in a temporary file meanwhile, and
+ * come last.
  *
  * The index is nobody else's yet, so pages are written without WAL, and logged
  * together at the end.
@@ -23,99 +24,27 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
+#include "storage/indexfsm.h"
 #include "utils/memutils.h"
 
-/* A node of the graph on one of its levels */
-typedef struct Placed
-{
-	uint32		node;
-	int			level;
-} Placed;
-
-typedef struct Writer
-{
-	HnswBuild  *build;
-	HnswIndex  *index;
-	BufferAccessStrategy strategy;
-
-	/* where nodes are */
-	uint32		nupper;			/* nodes of upper levels */
-	Placed	   *upper;			/* in their order on disk */
-	uint32	   *numbers;		/* of nodes on level 0 */
-	uint32	   *upper_numbers;	/* by upper_place() */
-	BlockNumber nblocks;		/* written so far */
-
-	/* segments of rows */
-	BlockNumber first_posting;
-	uint64		nsegments;		/* given out */
-	Buffer		posting;		/* page in work */
-
-	void	   *encoder_memory;
-} Writer;
-
-static void place_nodes(Writer *w);
-static uint32 number_at(const Writer *w, uint32 place);
-static uint32 upper_place(const HnswGraph *g, uint32 node, int level);
-static uint32 number_of(const Writer *w, uint32 node, int level);
-static Placed placed_at(const Writer *w, uint32 place);
-static Buffer new_page(Writer *w, HnswPageKind kind);
+static uint32 number_at(const HnswWriter *w, uint32 place);
+static Buffer new_page(HnswWriter *w, HnswPageKind kind);
 static void end_page(Buffer buffer, Size used);
-static void write_nodes(Writer *w);
-static void fill_node(Writer *w, Page page, int at, Placed placed);
-static void fill_slots(Writer *w, HnswNode *node, Placed placed);
-static void write_vector(Writer *w, uint32 node);
-static HnswRef plan_rows(Writer *w, HnswNode *node, uint32 row);
-static void write_postings(Writer *w);
-static HnswRef segment_ref(const Writer *w, uint64 segment);
-static void write_segment(Writer *w, uint64 segment, const HnswSegment *content);
-static void finish_meta(Writer *w, HnswMeta *meta);
+static void begin_group(HnswWriter *w);
+static void end_group(HnswWriter *w);
+static void write_vector(HnswWriter *w, const char *from);
+static void fill_node(HnswWriter *w, HnswNode *node, const HnswPlacedNode *placed);
+static HnswRef keep_rows(HnswWriter *w, uint32 number, const uint64 *rows, uint32 nrows);
+static HnswRef segment_ref(const HnswWriter *w, uint64 segment);
+static void write_postings(HnswWriter *w);
 static void put_meta(Buffer buffer, const HnswMeta *meta);
-
-/*
- * Writes the index of a finished graph to the empty main fork of its relation,
- * and logs it where the relation is logged.
- */
-void
-vdb_hnsw_write_index(HnswBuild *build)
-{
-	Relation	relation = build->index->relation;
-	HnswMeta	meta = build->shared->meta;
-	uint32		nplaces;
-	Writer		w;
-
-	memset(&w, 0, sizeof(w));
-	w.build = build;
-	w.index = build->index;
-	w.strategy = GetAccessStrategy(BAS_BULKWRITE);
-	w.encoder_memory = palloc(vdb_quant_encoder_size(&w.index->layout));
-	place_nodes(&w);
-	nplaces = w.nupper + build->graph.shared->count;
-
-	vdb_hnsw_build_phase(HNSW_PHASE_WRITE, nplaces);
-	UnlockReleaseBuffer(new_page(&w, HNSW_PAGE_META));
-	write_nodes(&w);
-	write_postings(&w);
-	finish_meta(&w, &meta);
-
-	if (nplaces % (uint32) w.index->nodes_per_page != 0)
-	{
-		vdb_hnsw_has_room(w.index, vdb_hnsw_block(w.index, number_at(&w, nplaces - 1)));
-		FreeSpaceMapVacuum(relation);
-	}
-	if (RelationNeedsWAL(relation))
-	{
-		vdb_hnsw_build_phase(HNSW_PHASE_LOG, 0);
-		log_newpage_range(relation, MAIN_FORKNUM, 0, w.nblocks, true);
-	}
-	FreeAccessStrategy(w.strategy);
-}
 
 /*
  * Writes an index without nodes to an empty fork; the init fork, which is
  * copied after a crash, is logged though the relation is not.
  */
 void
-vdb_hnsw_write_empty(Relation relation, ForkNumber fork, HnswMeta *meta)
+vdb_hnsw_write_empty(Relation relation, ForkNumber fork, const HnswMeta *meta)
 {
 	Buffer		buffer = vdb_extend_fork(relation, fork, NULL);
 
@@ -128,51 +57,38 @@ vdb_hnsw_write_empty(Relation relation, ForkNumber fork, HnswMeta *meta)
 }
 
 /*
- * Gives every node its number.
+ * Begins to write an index to the empty main fork of its relation: with nupper
+ * nodes on upper levels, and nnodes on level 0.
  */
-static void
-place_nodes(Writer *w)
+void
+vdb_hnsw_write_begin(HnswWriter *w, HnswIndex *index, uint32 nupper, uint32 nnodes)
 {
-	const HnswGraph *g = &w->build->graph;
-	const uint32 *order = w->build->order;
-	uint32		n = g->shared->count;
-	uint32		nupper = 0;
-	uint32		i;
-	int			level;
+	uint64		per_page = (uint64) index->nodes_per_page;
 
-	w->nupper = (uint32) (g->shared->upper_used / vdb_hnsw_links_size(g->params.m));
-	w->upper = (Placed *) palloc_extended(sizeof(Placed) * Max(1, w->nupper), MCXT_ALLOC_HUGE);
-	w->upper_numbers = (uint32 *) palloc_extended(sizeof(uint32) * Max(1, w->nupper),
-												  MCXT_ALLOC_HUGE);
-	w->numbers = (uint32 *) palloc_extended(sizeof(uint32) * (Size) n, MCXT_ALLOC_HUGE);
-
-	for (i = 0; i < n; i++)
-		w->numbers[order[i]] = number_at(w, i);
-	for (level = 1; level <= g->shared->max_level; level++)
-	{
-		for (i = 0; i < n; i++)
-		{
-			if (g->levels[order[i]] < level)
-				continue;
-			w->upper[nupper].node = order[i];
-			w->upper[nupper].level = level;
-			w->upper_numbers[upper_place(g, order[i], level)] = number_at(w, n + nupper);
-			nupper++;
-		}
-	}
-	Assert(nupper == w->nupper);
+	memset(w, 0, sizeof(*w));
+	w->index = index;
+	w->strategy = GetAccessStrategy(BAS_BULKWRITE);
+	w->nupper = nupper;
+	w->nnodes = nnodes;
+	w->upper_groups = (nupper + per_page - 1) / per_page;
+	w->first_posting = (BlockNumber) (1 + vdb_hnsw_group_pages(index) *
+									  (w->upper_groups + (nnodes + per_page - 1) / per_page));
+	w->vectors = (char *) palloc((Size) per_page * (Size) index->layout.vector_bytes);
+	if (nnodes > 0)
+		(void) number_at(w, nupper + nnodes - 1);
+	UnlockReleaseBuffer(new_page(w, HNSW_PAGE_META));
 }
 
 /*
- * The number of the node at a place in the order of all places.
+ * The number of the node at a place.
  */
 static uint32
-number_at(const Writer *w, uint32 place)
+number_at(const HnswWriter *w, uint32 place)
 {
-	uint32		per_page = (uint32) w->index->nodes_per_page;
-	uint64		group = place / per_page;
-	uint64		number = (1 + group * (uint64) vdb_hnsw_group_pages(w->index)) * per_page +
-		place % per_page;
+	uint64		per_page = (uint64) w->index->nodes_per_page;
+	uint64		at = place < w->nupper ? place : w->upper_groups * per_page + (place - w->nupper);
+	uint64		block = 1 + at / per_page * (uint64) vdb_hnsw_group_pages(w->index);
+	uint64		number = block * per_page + at % per_page;
 
 	if (number >= HNSW_INVALID_NUMBER)
 		ereport(ERROR,
@@ -184,42 +100,119 @@ number_at(const Writer *w, uint32 place)
 }
 
 /*
- * Upper levels of all nodes are counted in the order of the graph's pool.
+ * Writes the next node.
  */
-static uint32
-upper_place(const HnswGraph *g, uint32 node, int level)
+void
+vdb_hnsw_write_node(HnswWriter *w, const HnswPlacedNode *placed)
 {
-	return (uint32) (g->upper_offset[node] / vdb_hnsw_links_size(g->params.m)) +
-		(uint32) level - 1;
+	HnswIndex  *index = w->index;
+	uint32		number = number_at(w, placed->place);
+	HnswNode   *node;
+
+	if (placed->place != w->next_place++)
+		elog(ERROR, "node %u of index \"%s\" comes out of turn", placed->place,
+			 RelationGetRelationName(index->relation));
+	if (BufferIsValid(w->nodes) && BufferGetBlockNumber(w->nodes) != vdb_hnsw_block(index, number))
+		end_group(w);
+	if (!BufferIsValid(w->nodes))
+		begin_group(w);
+
+	node = vdb_hnsw_node_at(index, BufferGetPage(w->nodes), vdb_hnsw_place(index, number));
+	node->state = HNSW_LIVE;
+	node->level = (uint8) placed->level;
+	if (placed->level > 0)
+		node->next = vdb_hnsw_make_ref(number_at(w, placed->below), 0);
+	else
+		node->next = keep_rows(w, number, placed->rows, placed->nrows);
+	for (; placed->level == 0 && node->ntids < Min(placed->nrows, HNSW_INLINE_TIDS); node->ntids++)
+		node->tids[node->ntids] = vdb_hnsw_row_tid(placed->rows[node->ntids]);
+	memcpy(index->vector_pages > 0 ?
+		   w->vectors + vdb_hnsw_place(index, number) * index->layout.vector_bytes :
+		   (char *) node + HNSW_NODE_HEADER,
+		   placed->vector, (Size) index->layout.vector_bytes);
+	fill_node(w, node, placed);
+	w->ngroup = vdb_hnsw_place(index, number) + 1;
+
+	if (w->next_place % 64 == 0)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, w->next_place);
+	/* the buffer's lock holds off interrupts, so they are looked for between pages */
 }
 
-static uint32
-number_of(const Writer *w, uint32 node, int level)
+/*
+ * Fills the slots of a node.
+ */
+static void
+fill_node(HnswWriter *w, HnswNode *node, const HnswPlacedNode *placed)
 {
-	return level == 0 ? w->numbers[node] :
-						w->upper_numbers[upper_place(&w->build->graph, node, level)];
+	HnswIndex  *index = w->index;
+	char	   *slots = vdb_hnsw_slots_of(index, node);
+	int			i;
+
+	node->nlinks = (uint8) placed->nlinks;
+	for (i = 0; i < placed->nlinks; i++)
+	{
+		const HnswPlacedLink *link = &placed->links[i];
+
+		vdb_hnsw_set_link(index, slots, i,
+						  vdb_hnsw_make_ref(number_at(w, link->target),
+											link->is_anchor ? HNSW_ANCHOR : 0));
+		if (index->layout.bits > 0)
+			memcpy(vdb_hnsw_factors(index, slots, i), link->factors,
+				   (Size) index->layout.slot_bytes - HNSW_LINK_BYTES);
+	}
 }
 
-static Placed
-placed_at(const Writer *w, uint32 place)
+/*
+ * Completes the index: rows, metapage, free space, WAL.
+ */
+void
+vdb_hnsw_write_end(HnswWriter *w, HnswMeta *meta, const HnswWriterRoots *roots)
 {
-	uint32		n = w->build->graph.shared->count;
-	Placed		placed = {0, 0};
+	HnswIndex  *index = w->index;
+	Relation	relation = index->relation;
+	uint32		per_page = (uint32) index->nodes_per_page;
+	Buffer		buffer;
 
-	if (place >= n)
-		return w->upper[place - n];
-	placed.node = w->build->order[place];
-	return placed;
+	if (BufferIsValid(w->nodes))
+		end_group(w);
+	if (w->nnodes > 0)
+	{
+		meta->entry = vdb_hnsw_make_ref(number_at(w, roots->entry), 0);
+		meta->entry_level = (uint16) roots->entry_level;
+		meta->root = vdb_hnsw_make_ref(number_at(w, roots->root), 0);
+	}
+	write_postings(w);
+	if (w->nsegments % HNSW_SEGMENTS_PER_PAGE != 0)
+		meta->postings = w->nblocks - 1;
+
+	buffer = ReadBuffer(relation, HNSW_META_BLOCK);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	put_meta(buffer, meta);
+	UnlockReleaseBuffer(buffer);
+
+	if (w->nupper % per_page != 0)
+		vdb_hnsw_has_room(index, vdb_hnsw_block(index, number_at(w, w->nupper - 1)));
+	if (w->nnodes % per_page != 0)
+		vdb_hnsw_has_room(index, vdb_hnsw_block(index, number_at(w, w->nupper + w->nnodes - 1)));
+	IndexFreeSpaceMapVacuum(relation);
+	if (RelationNeedsWAL(relation))
+	{
+		vdb_hnsw_build_phase(HNSW_PHASE_LOG, 0);
+		log_newpage_range(relation, MAIN_FORKNUM, 0, w->nblocks, true);
+	}
+	FreeAccessStrategy(w->strategy);
 }
 
 /*
  * The next page of the index, pinned and locked exclusively.
  */
 static Buffer
-new_page(Writer *w, HnswPageKind kind)
+new_page(HnswWriter *w, HnswPageKind kind)
 {
-	Buffer		buffer = vdb_extend_fork(w->index->relation, MAIN_FORKNUM, w->strategy);
+	Buffer		buffer;
 
+	CHECK_FOR_INTERRUPTS();
+	buffer = vdb_extend_fork(w->index->relation, MAIN_FORKNUM, w->strategy);
 	if (BufferGetBlockNumber(buffer) != w->nblocks)
 		elog(ERROR, "block %u of index \"%s\" was expected, not %u", w->nblocks,
 			 RelationGetRelationName(w->index->relation), BufferGetBlockNumber(buffer));
@@ -244,239 +237,121 @@ end_page(Buffer buffer, Size used)
 }
 
 /*
- * Writes all pages of nodes, each followed by those of its vectors.
+ * Begins a page of nodes, all FREE.
  */
 static void
-write_nodes(Writer *w)
+begin_group(HnswWriter *w)
 {
-	HnswIndex  *index = w->index;
-	uint32		nplaces = w->nupper + w->build->graph.shared->count;
-	uint64		ngroups = (nplaces + (uint64) index->nodes_per_page - 1) /
-		(uint64) index->nodes_per_page;
-	uint32		place = 0;
-
-	w->first_posting = (BlockNumber) (1 + ngroups * (uint64) vdb_hnsw_group_pages(index));
-	while (place < nplaces)
-	{
-		Buffer		buffer = new_page(w, HNSW_PAGE_NODES);
-		uint32		first = place;
-		int			i;
-
-		for (i = 0; i < index->nodes_per_page && place < nplaces; i++)
-			fill_node(w, BufferGetPage(buffer), i, placed_at(w, place++));
-		end_page(buffer, (Size) index->nodes_per_page * (Size) index->node_bytes);
-
-		for (i = 0; index->vector_pages > 0 && i < index->nodes_per_page; i++)
-			write_vector(w, first + (uint32) i < nplaces ? placed_at(w, first + (uint32) i).node : HNSW_NO_NODE);
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, place);
-		CHECK_FOR_INTERRUPTS();
-	}
+	w->nodes = new_page(w, HNSW_PAGE_NODES);
+	w->ngroup = 0;
+	memset(PageGetContents(BufferGetPage(w->nodes)), 0,
+		   (Size) w->index->nodes_per_page * (Size) w->index->node_bytes);
 }
 
 /*
- * Fills the place at on a page with a node.
+ * Ends a page of nodes, and writes its vectors if they are split off.
  */
 static void
-fill_node(Writer *w, Page page, int at, Placed placed)
+end_group(HnswWriter *w)
 {
 	HnswIndex  *index = w->index;
-	const HnswGraph *g = &w->build->graph;
-	HnswNode   *node = vdb_hnsw_node_at(index, page, at);
-
-	memset(node, 0, (Size) index->node_bytes);
-	node->state = HNSW_LIVE;
-	node->level = (uint8) placed.level;
-	if (placed.level == 0)
-		node->next = plan_rows(w, node, w->build->first_row[placed.node]);
-	else
-		node->next = vdb_hnsw_make_ref(number_of(w, placed.node, placed.level - 1), 0);
-	if (index->vector_pages == 0)
-		memcpy((char *) node + HNSW_NODE_HEADER, vdb_hnsw_vector(g, placed.node),
-			   (Size) index->layout.vector_bytes);
-	fill_slots(w, node, placed);
-}
-
-/*
- * Fills the slots of a node.
- */
-static void
-fill_slots(Writer *w, HnswNode *node, Placed placed)
-{
-	HnswIndex  *index = w->index;
-	const HnswGraph *g = &w->build->graph;
-	const HnswLinks *links = vdb_hnsw_links(g, placed.node, placed.level);
-	char	   *slots = vdb_hnsw_slots_of(index, node);
-	VdbSlotEncoder encoder;
 	int			i;
 
-	node->nlinks = (uint8) Min(links->count, index->slots);
-	if (index->layout.bits > 0)
-		vdb_quant_init_encoder(&encoder, &index->layout, index->kernels,
-							   vdb_hnsw_vector(g, placed.node), w->encoder_memory);
-	for (i = 0; i < node->nlinks; i++)
-	{
-		uint32		target = links->link[i].node;
-		uint16		anchor = 0;
-
-		/* the entry is the root, the only node that is its own parent */
-		if (placed.level == 0 && w->build->parent[target] == placed.node)
-			anchor = HNSW_ANCHOR;
-		vdb_hnsw_set_link(index, slots, i,
-						  vdb_hnsw_make_ref(number_of(w, target, placed.level), anchor));
-		if (index->layout.bits > 0)
-			vdb_quant_encode_slot(&encoder, vdb_hnsw_vector(g, target),
-								  vdb_hnsw_factors(index, slots, i));
-	}
+	end_page(w->nodes, (Size) index->nodes_per_page * (Size) index->node_bytes);
+	w->nodes = InvalidBuffer;
+	for (i = 0; index->vector_pages > 0 && i < index->nodes_per_page; i++)
+		write_vector(w, i < w->ngroup ? w->vectors + i * index->layout.vector_bytes : NULL);
 }
 
 /*
- * Writes the pages of a vector that is split off; empty ones for HNSW_NO_NODE.
+ * Writes the pages of a vector that is split off; empty ones for NULL.
  */
 static void
-write_vector(Writer *w, uint32 node)
+write_vector(HnswWriter *w, const char *from)
 {
-	HnswIndex  *index = w->index;
-	const char *from = node == HNSW_NO_NODE ? NULL : vdb_hnsw_vector(&w->build->graph, node);
-	Size		left = (Size) index->layout.vector_bytes;
+	Size		left = (Size) w->index->layout.vector_bytes;
 
 	while (left > 0)
 	{
 		Buffer		buffer = new_page(w, HNSW_PAGE_VECTOR);
 		Size		n = Min(left, HNSW_PAGE_BYTES);
+		char	   *to = PageGetContents(BufferGetPage(buffer));
 
 		if (from != NULL)
 		{
-			memcpy(PageGetContents(BufferGetPage(buffer)), from, n);
+			memcpy(to, from, n);
 			from += n;
 		}
+		else
+			memset(to, 0, n);
 		end_page(buffer, n);
 		left -= n;
 	}
 }
 
 /*
- * Puts the first rows of a list into a node, and gives out segments for the
- * others.  Returns the newest segment.
+ * Keeps the rows for which a node has no room, in segments.  Returns the newest.
  */
 static HnswRef
-plan_rows(Writer *w, HnswNode *node, uint32 row)
+keep_rows(HnswWriter *w, uint32 number, const uint64 *rows, uint32 nrows)
 {
-	uint64		nmore = 0;
+	HnswSegment segment;
+	HnswRef		newest = vdb_hnsw_no_ref();
+	uint32		i = HNSW_INLINE_TIDS;
 
-	while (row != HNSW_NO_ROW && node->ntids < HNSW_INLINE_TIDS)
+	while (i < nrows)
 	{
-		node->tids[node->ntids++] = w->build->rows[row].tid;
-		row = w->build->rows[row].next;
+		memset(&segment, 0, sizeof(segment));
+		segment.owner = vdb_hnsw_make_ref(number, 0);
+		segment.next = newest;
+		while (i < nrows && segment.ntids < HNSW_SEGMENT_TIDS)
+			segment.tids[segment.ntids++] = vdb_hnsw_row_tid(rows[i++]);
+		if (w->segments == NULL)
+			w->segments = BufFileCreateTemp(false);
+		BufFileWrite(w->segments, &segment, sizeof(segment));
+		newest = segment_ref(w, w->nsegments++);
 	}
-	for (; row != HNSW_NO_ROW; row = w->build->rows[row].next)
-		nmore++;
-	if (nmore == 0)
-		return vdb_hnsw_no_ref();
-	w->nsegments += (nmore + HNSW_SEGMENT_TIDS - 1) / HNSW_SEGMENT_TIDS;
-	return segment_ref(w, w->nsegments - 1);
-}
-
-/*
- * Writes the segments, which were given out in the order of the nodes.
- */
-static void
-write_postings(Writer *w)
-{
-	uint32		n = w->build->graph.shared->count;
-	uint64		next = 0;
-	uint32		i;
-
-	for (i = 0; i < n && next < w->nsegments; i++)
-	{
-		uint32		node = w->build->order[i];
-		uint32		row = w->build->first_row[node];
-		HnswRef		older = vdb_hnsw_no_ref();
-		int			ninline;
-
-		for (ninline = 0; row != HNSW_NO_ROW && ninline < HNSW_INLINE_TIDS; ninline++)
-			row = w->build->rows[row].next;
-		while (row != HNSW_NO_ROW)
-		{
-			HnswSegment segment;
-
-			memset(&segment, 0, sizeof(segment));
-			segment.owner = vdb_hnsw_make_ref(w->numbers[node], 0);
-			segment.next = older;
-			for (; row != HNSW_NO_ROW && segment.ntids < HNSW_SEGMENT_TIDS;
-				 row = w->build->rows[row].next)
-				segment.tids[segment.ntids++] = w->build->rows[row].tid;
-			older = segment_ref(w, next);
-			write_segment(w, next++, &segment);
-			CHECK_FOR_INTERRUPTS();
-		}
-	}
-	if (BufferIsValid(w->posting))
-		end_page(w->posting, HNSW_SEGMENTS_PER_PAGE * HNSW_SEGMENT_BYTES);
+	return newest;
 }
 
 static HnswRef
-segment_ref(const Writer *w, uint64 segment)
+segment_ref(const HnswWriter *w, uint64 segment)
 {
 	return vdb_hnsw_make_ref((uint32) (w->first_posting + segment / HNSW_SEGMENTS_PER_PAGE),
 							 (uint16) (segment % HNSW_SEGMENTS_PER_PAGE));
 }
 
 /*
- * Writes a segment.  They come in their order; w->posting is the page of the
- * last one, pinned and locked.
+ * Writes the segments that were kept to pages.
  */
 static void
-write_segment(Writer *w, uint64 segment, const HnswSegment *content)
+write_postings(HnswWriter *w)
 {
-	int			at = (int) (segment % HNSW_SEGMENTS_PER_PAGE);
+	uint64		next = 0;
 
-	if (at == 0)
+	if (w->nsegments == 0)
+		return;
+	if (BufFileSeek(w->segments, 0, 0, SEEK_SET) != 0)
+		elog(ERROR, "could not rewind a temporary file");
+	while (next < w->nsegments)
 	{
-		HnswSegment free_segment;
-		int			i;
+		HnswSegment page[HNSW_SEGMENTS_PER_PAGE];
+		uint64		n = Min(w->nsegments - next, (uint64) HNSW_SEGMENTS_PER_PAGE);
+		uint64		i;
+		Buffer		buffer;
 
-		if (BufferIsValid(w->posting))
-			end_page(w->posting, HNSW_SEGMENTS_PER_PAGE * HNSW_SEGMENT_BYTES);
-		w->posting = new_page(w, HNSW_PAGE_POSTINGS);
-		memset(&free_segment, 0, sizeof(free_segment));
-		free_segment.owner = free_segment.next = vdb_hnsw_no_ref();
-		for (i = 0; i < HNSW_SEGMENTS_PER_PAGE; i++)
-			*vdb_hnsw_segment(BufferGetPage(w->posting), i) = free_segment;
+		vdb_buffile_read(w->segments, page, n * sizeof(HnswSegment));
+		for (i = n; i < HNSW_SEGMENTS_PER_PAGE; i++)
+		{
+			memset(&page[i], 0, sizeof(HnswSegment));
+			page[i].owner = page[i].next = vdb_hnsw_no_ref();
+		}
+		buffer = new_page(w, HNSW_PAGE_POSTINGS);
+		memcpy(vdb_hnsw_segment(BufferGetPage(buffer), 0), page, sizeof(page));
+		end_page(buffer, sizeof(page));
+		next += n;
 	}
-	*vdb_hnsw_segment(BufferGetPage(w->posting), at) = *content;
-}
-
-/*
- * Completes the metapage and writes it.
- */
-static void
-finish_meta(Writer *w, HnswMeta *meta)
-{
-	const HnswGraph *g = &w->build->graph;
-	double		nindexed = 0;
-	double		norm_sum = 0;
-	Buffer		buffer;
-	int			i;
-
-	for (i = 0; i < w->build->nprocesses; i++)
-	{
-		nindexed += w->build->shared->loaded[i].nindexed;
-		norm_sum += w->build->shared->loaded[i].norm_sum;
-	}
-	if (g->shared->count > 0)
-	{
-		meta->entry_level = (uint16) g->shared->max_level;
-		meta->entry = vdb_hnsw_make_ref(number_of(w, g->shared->entry, g->shared->max_level), 0);
-		meta->root = vdb_hnsw_make_ref(w->numbers[g->shared->entry], 0);
-		meta->typical_norm = norm_sum / nindexed;
-	}
-	if (w->nsegments % HNSW_SEGMENTS_PER_PAGE != 0)
-		meta->postings = w->nblocks - 1;
-
-	buffer = ReadBuffer(w->index->relation, HNSW_META_BLOCK);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	put_meta(buffer, meta);
-	UnlockReleaseBuffer(buffer);
+	BufFileClose(w->segments);
 }
 
 /*

@@ -98,6 +98,7 @@ typedef struct HnswScratch
 	uint32	   *visited;		/* the search that saw a node last */
 	uint32		search;			/* number of the current one */
 	HnswFound  *found;			/* ef_construction + 1 */
+	uint32	   *unseen;			/* links of one node */
 	HnswLink   *candidates;
 	HnswEdge   *edges;			/* reverse links of a batch on one level */
 	uint64		ndistances;		/* computed so far, for progress and tests */

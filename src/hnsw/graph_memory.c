@@ -134,6 +134,7 @@ vdb_hnsw_scratch_size(const HnswParams *params)
 {
 	return MAXALIGN(params->capacity * sizeof(uint32)) +
 		MAXALIGN((Size) (params->ef_construction + 1) * sizeof(HnswFound)) +
+		MAXALIGN((Size) Max(params->m, params->max_links0) * sizeof(uint32)) +
 		MAXALIGN((Size) vdb_hnsw_max_candidates(params) * sizeof(HnswLink)) +
 		MAXALIGN(max_edges(params) * sizeof(HnswEdge));
 }
@@ -149,6 +150,7 @@ vdb_hnsw_scratch_attach(HnswScratch *s, const HnswParams *params, void *memory)
 	memset(s, 0, sizeof(*s));
 	s->visited = (uint32 *) take(&next, params->capacity * sizeof(uint32));
 	s->found = (HnswFound *) take(&next, (Size) (params->ef_construction + 1) * sizeof(HnswFound));
+	s->unseen = (uint32 *) take(&next, (Size) Max(params->m, params->max_links0) * sizeof(uint32));
 	s->candidates = (HnswLink *) take(&next,
 									  (Size) vdb_hnsw_max_candidates(params) *
 										  sizeof(HnswLink));

@@ -14,8 +14,29 @@
 
 #include "hnsw/graph.h"
 
+/* Bytes of a vector that are fetched ahead; the CPU itself fetches the rest. */
+#define PREFETCH_BYTES 512
+#define CACHE_LINE 64
+
+static void prefetch_vector(const HnswGraph *g, uint32 node);
 static int	insert_found(HnswFound *found, int n, int ef, float distance,
 						 uint32 node);
+
+/*
+ * Fetches the begin of a vector into the cache: a search waits for memory more
+ * than it computes.
+ */
+static inline void
+prefetch_vector(const HnswGraph *g, uint32 node)
+{
+#ifdef __GNUC__
+	const char *vector = vdb_hnsw_vector(g, node);
+	const char *end = vector + Min(g->params.stride, PREFETCH_BYTES);
+
+	for (; vector < end; vector += CACHE_LINE)
+		__builtin_prefetch(vector);
+#endif
+}
 
 /*
  * Inserts an entry into the sorted array of n, which holds at most ef.
@@ -69,6 +90,7 @@ vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
 	while (next < n)
 	{
 		const HnswLinks *links;
+		int			nunseen = 0;
 		int			i;
 
 		if (found[next].is_expanded)
@@ -81,16 +103,20 @@ vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
 		for (i = 0; i < links->count; i++)
 		{
 			uint32		node = links->link[i].node;
-			float		distance;
-			int			position;
 
 			if (s->visited[node] == s->search)
 				continue;
 			s->visited[node] = s->search;
-			distance = g->distance(g->distance_arg, query,
-								   vdb_hnsw_vector(g, node));
+			prefetch_vector(g, node);
+			s->unseen[nunseen++] = node;
+		}
+		for (i = 0; i < nunseen; i++)
+		{
+			float		distance = g->distance(g->distance_arg, query,
+											   vdb_hnsw_vector(g, s->unseen[i]));
+			int			position = insert_found(found, n, ef, distance, s->unseen[i]);
+
 			s->ndistances++;
-			position = insert_found(found, n, ef, distance, node);
 			if (position == ef)
 				continue;
 			n = Min(n + 1, ef);
