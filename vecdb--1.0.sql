@@ -454,6 +454,19 @@ CREATE OPERATOR CLASS vector_l1_ops
 	FUNCTION 1 vecdb_hnsw_vector_l1(internal);
 
 --
+-- src/hnsw: what can be seen of an index
+--
+
+-- The caller must own the index, or be allowed to maintain it.
+CREATE FUNCTION vecdb_index_check(index regclass, heap_all_indexed boolean DEFAULT false,
+	slots boolean DEFAULT true, verbose boolean DEFAULT false,
+	OUT block bigint, OUT node bigint, OUT problem text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_index_check'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecdb_index_check(regclass, boolean, boolean, boolean) IS
+	'what is wrong with an hnsw index: no row if it is sound';
+
+--
 -- src/filter: the type vecdb_filter and the operator @~
 --
 

@@ -210,6 +210,62 @@ vdb_buffile_read(BufFile *file, void *data, size_t size)
 }
 
 /*
+ * May the current user maintain an index of a table?
+ *
+ * 16: one function asks for the owner of any object
+ * 17: MAINTAIN, which the owner has, and members of pg_maintain
+ */
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+
+static inline bool
+vdb_may_maintain(Oid index, Oid table)
+{
+#if PG_VERSION_NUM >= 170000
+	(void) index;
+	return pg_class_aclcheck(table, GetUserId(), ACL_MAINTAIN) == ACLCHECK_OK;
+#elif PG_VERSION_NUM >= 160000
+	(void) table;
+	return object_ownercheck(RelationRelationId, index, GetUserId());
+#else
+	(void) table;
+	return pg_class_ownercheck(index, GetUserId());
+#endif
+}
+
+/*
+ * 17: what maintains a table runs with pg_catalog as the search path.  Before,
+ * nothing did, and functions of indexes may rely on the caller's.
+ */
+#include "utils/guc.h"
+
+static inline void
+vdb_restrict_search_path(void)
+{
+#if PG_VERSION_NUM >= 170000
+	RestrictSearchPath();
+#endif
+}
+
+/*
+ * Begins to read a table in order, with a snapshot of the caller's.
+ *
+ * 19: scans take flags
+ */
+#include "access/tableam.h"
+
+static inline TableScanDesc
+vdb_begin_snapshot_scan(Relation table, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan_strat(table, snapshot, 0, NULL, true, false, 0);
+#else
+	return table_beginscan_strat(table, snapshot, 0, NULL, true, false);
+#endif
+}
+
+/*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
  * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the

@@ -14,6 +14,9 @@
 #include "quant_half.h"
 #include "quant_stored.h"
 
+/* Beyond that of any float32, and of a sum over the largest dimension */
+#define MAX_EXPONENT 256
+
 static float decoding_error(const VdbQuantLayout *layout,
 							const VdbQuantKernels *kernels, const float *x,
 							const VdbStoredHeader *header, float unit,
@@ -175,4 +178,47 @@ vdb_quant_vector_distance(const VdbQuantLayout *layout, const VdbQuantKernels *k
 	if (layout->metric == VDB_METRIC_COSINE)
 		distance /= 2;
 	return ldexp(distance, 2 * ha.exponent);
+}
+
+/*
+ * What vdb_quant_encode_vector() cannot have written at stored, or NULL.  Any
+ * bytes may be there.
+ */
+const char *
+vdb_quant_vector_fault(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
+					   const void *stored)
+{
+	VdbStoredHeader header = vdb_stored_header(stored);
+	const void *codes = vdb_stored_codes(stored);
+	double		coarsest;
+	double		norm;
+
+	if (abs(header.exponent) > MAX_EXPONENT)
+		return "exponent is out of range";
+	if (layout->codec == VDB_CODEC_INT8)
+	{
+		if (!(header.step > 0 && header.step <= 1))
+			return "step is out of range";
+		if (header.size.squares != (uint32) kernels->dot_int8(layout->padded, codes, codes))
+			return "sum of squares does not agree with the elements";
+		coarsest = header.step * sqrt(layout->padded);
+	}
+	else
+	{
+		float		squares = kernels->ip_halves(layout->padded, codes, codes);
+
+		if (header.step != 1)
+			return "step is out of range";
+		/* not by !=: a NaN agrees with nothing */
+		if (!(isfinite(squares) && header.size.norm == sqrtf(squares)))
+			return "norm does not agree with the elements";
+		coarsest = header.size.norm / 1024 + sqrt(layout->padded) / 1048576;
+	}
+	if (vdb_radius_to_float(header.error) > coarsest)
+		return "error of quantization is out of range";
+	norm = ldexp(vdb_stored_norm(layout, &header), header.exponent);
+	if (layout->metric == VDB_METRIC_COSINE &&
+		fabs(norm - 1) > ldexp(coarsest, header.exponent) + 0.001)
+		return "norm is not 1";
+	return NULL;
 }

@@ -187,6 +187,9 @@ extern double vdb_quant_vector_distance(const VdbQuantLayout *layout,
 										const VdbQuantKernels *kernels,
 										const void *a, const void *b);
 extern double vdb_quant_vector_norm(const VdbQuantLayout *layout, const void *stored);
+extern const char *vdb_quant_vector_fault(const VdbQuantLayout *layout,
+										  const VdbQuantKernels *kernels,
+										  const void *stored);
 
 /* quant_slot.c */
 extern Size vdb_quant_encoder_size(const VdbQuantLayout *layout);
