@@ -116,6 +116,19 @@ vdb_json_parse(char *json, int len, JsonSemAction *actions, Node *escontext)
 	} while (0)
 #endif
 
+/* 18: the delay point is told whether it is in ANALYZE */
+#include "commands/vacuum.h"
+
+static inline void
+vdb_vacuum_delay_point(void)
+{
+#if PG_VERSION_NUM >= 180000
+	vacuum_delay_point(false);
+#else
+	vacuum_delay_point();
+#endif
+}
+
 /*
  * Index access methods.
  *

@@ -177,6 +177,7 @@ extern bool vdb_hnsw_form_value(const HnswIndex *index, Datum datum, HnswValue *
 
 /* page.c */
 extern void vdb_hnsw_init_page(Page page, HnswPageKind kind);
+extern bool vdb_hnsw_is_kind(Page page, HnswPageKind kind);
 extern Buffer vdb_hnsw_read(HnswIndex *index, BlockNumber block, int lockmode,
 							HnswPageKind kind);
 extern bool vdb_hnsw_try_read_nodes(HnswIndex *index, BlockNumber block, int lockmode,

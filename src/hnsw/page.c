@@ -14,7 +14,6 @@
 #include "hnsw/graph.h"
 #include "hnsw/index.h"
 
-static bool is_kind(Page page, HnswPageKind kind);
 static void check_node(HnswIndex *index, BlockNumber block, const HnswNode *node);
 
 /*
@@ -42,8 +41,11 @@ vdb_hnsw_init_page(Page page, HnswPageKind kind)
 	opaque->page_id = HNSW_PAGE_ID;
 }
 
-static bool
-is_kind(Page page, HnswPageKind kind)
+/*
+ * Whether a page, which may be all zeroes, is one of a kind.
+ */
+bool
+vdb_hnsw_is_kind(Page page, HnswPageKind kind)
 {
 	HnswOpaque *opaque;
 
@@ -62,7 +64,7 @@ vdb_hnsw_read(HnswIndex *index, BlockNumber block, int lockmode, HnswPageKind ki
 	Buffer		buffer = ReadBuffer(index->relation, block);
 
 	LockBuffer(buffer, lockmode);
-	if (!is_kind(BufferGetPage(buffer), kind))
+	if (!vdb_hnsw_is_kind(BufferGetPage(buffer), kind))
 		vdb_hnsw_corrupted(index->relation, block, "page header");
 	return buffer;
 }
@@ -77,7 +79,7 @@ vdb_hnsw_try_read_nodes(HnswIndex *index, BlockNumber block, int lockmode,
 {
 	*buffer = ReadBufferExtended(index->relation, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
 	LockBuffer(*buffer, lockmode);
-	if (is_kind(BufferGetPage(*buffer), HNSW_PAGE_NODES))
+	if (vdb_hnsw_is_kind(BufferGetPage(*buffer), HNSW_PAGE_NODES))
 		return true;
 	UnlockReleaseBuffer(*buffer);
 	*buffer = InvalidBuffer;
