@@ -159,6 +159,24 @@ vdb_index_am_routine(const IndexAmRoutine *routine)
 }
 
 /*
+ * Marks a path that must not be chosen while there is any other.
+ *
+ * 18: disabled_nodes counts before cost does; more than the one of a scan
+ * that the user has switched off
+ */
+#include "nodes/pathnodes.h"
+
+static inline void
+vdb_disable_path(Path *path)
+{
+#if PG_VERSION_NUM >= 180000
+	path->disabled_nodes = 2;
+#else
+	(void) path;
+#endif
+}
+
+/*
  * The record of a setting, placeholders included, or NULL.  It stays where it
  * is as long as the process lives, unless it is a placeholder's.
  *

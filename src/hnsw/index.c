@@ -24,7 +24,7 @@
 
 static const HnswMeta *cached_meta(Relation relation);
 static void request_layout(VdbLayoutRequest *request, const HnswMeta *meta);
-static void check_meta(Relation relation, const HnswMeta *meta, const VdbQuantLayout *layout);
+static const char *meta_fault(const HnswMeta *meta, VdbQuantLayout *layout);
 
 /*
  * Opens the index of a relation.  The result is one chunk of memory of the
@@ -43,17 +43,22 @@ vdb_hnsw_open(Relation relation)
 HnswIndex *
 vdb_hnsw_open_meta(Relation relation, const HnswMeta *meta)
 {
-	Size		signs = vdb_quant_rotation_size((int) meta->dim);
-	HnswIndex  *index = (HnswIndex *) palloc0(MAXALIGN(sizeof(HnswIndex)) + signs);
-	VdbLayoutRequest request;
+	const HnswType *type = vdb_hnsw_type(relation);
+	VdbQuantLayout layout;
+	const char *fault = meta_fault(meta, &layout);
+	Size		signs;
+	HnswIndex  *index;
 
+	if (fault == NULL && (VdbMetric) meta->metric != type->metric)
+		fault = "metric";
+	if (fault != NULL)
+		vdb_hnsw_corrupted(relation, HNSW_META_BLOCK, fault);
+
+	signs = vdb_quant_rotation_size((int) meta->dim);
+	index = (HnswIndex *) palloc0(MAXALIGN(sizeof(HnswIndex)) + signs);
 	index->relation = relation;
-	index->type = vdb_hnsw_type(relation);
-	request_layout(&request, meta);
-	if (!vdb_quant_form_layout(&index->layout, &request, (VdbVectorCodec) meta->codec,
-							   meta->bits, (int) meta->code_dims))
-		vdb_hnsw_corrupted(relation, HNSW_META_BLOCK, "layout");
-	check_meta(relation, meta, &index->layout);
+	index->type = type;
+	index->layout = layout;
 	index->layout.is_split = meta->vector_pages > 0;
 	index->kernels = vdb_quant_kernels_like(vdb_kernels());
 	index->seed = meta->seed;
@@ -107,16 +112,23 @@ request_layout(VdbLayoutRequest *request, const HnswMeta *meta)
 }
 
 /*
- * Rejects a metapage whose sizes do not fit each other: everything that reads
- * pages relies on them.
+ * What is wrong with a metapage, NULL if nothing is, and its layout: everything
+ * that reads pages relies on sizes that fit each other.
  */
-static void
-check_meta(Relation relation, const HnswMeta *meta, const VdbQuantLayout *layout)
+static const char *
+meta_fault(const HnswMeta *meta, VdbQuantLayout *layout)
 {
-	Size		vector = meta->vector_pages > 0 ? 0 : (Size) layout->vector_bytes;
-	Size		needed = HNSW_NODE_HEADER + vector +
-		(Size) meta->slots * (Size) layout->slot_bytes;
+	VdbLayoutRequest request;
+	Size		needed = HNSW_NODE_HEADER;
 
+	request_layout(&request, meta);
+	if (meta->metric > VDB_METRIC_L1 ||
+		!vdb_quant_form_layout(layout, &request, (VdbVectorCodec) meta->codec,
+							   meta->bits, (int) meta->code_dims))
+		return "layout";
+	if (meta->vector_pages == 0)
+		needed += (Size) layout->vector_bytes;
+	needed += (Size) meta->slots * (Size) layout->slot_bytes;
 	if (meta->slots < 1 || meta->slots > 2 * HNSW_MAX_M ||
 		meta->nodes_per_page < 1 || meta->node_bytes % MAXIMUM_ALIGNOF != 0 ||
 		needed > meta->node_bytes ||
@@ -124,7 +136,41 @@ check_meta(Relation relation, const HnswMeta *meta, const VdbQuantLayout *layout
 		meta->m < HNSW_MIN_M || meta->m > HNSW_MAX_M ||
 		(meta->vector_pages > 0 &&
 		 (Size) meta->vector_pages * HNSW_PAGE_BYTES < (Size) layout->vector_bytes))
-		vdb_hnsw_corrupted(relation, HNSW_META_BLOCK, "sizes");
+		return "sizes";
+	return NULL;
+}
+
+/*
+ * What never changes of the metapage and the layout that follows from it, for
+ * the planner: NULL, and why as a sentence in *problem, where others raise an
+ * error.
+ */
+const HnswMeta *
+vdb_hnsw_try_meta(Relation relation, VdbQuantLayout *layout, char **problem)
+{
+	HnswMeta	meta;
+	const char *fault;
+
+	if (relation->rd_amcache != NULL)
+		meta = *(HnswMeta *) relation->rd_amcache;
+	else if (!vdb_hnsw_try_read_meta(relation, &meta) || meta.magic != HNSW_MAGIC)
+	{
+		*problem = pstrdup("Its metapage is damaged.");
+		return NULL;
+	}
+	if (meta.version != HNSW_FORMAT_VERSION)
+	{
+		*problem = psprintf("It has format version %u, and this library reads %u.",
+							meta.version, HNSW_FORMAT_VERSION);
+		return NULL;
+	}
+	fault = meta_fault(&meta, layout);
+	if (fault != NULL)
+	{
+		*problem = psprintf("Its metapage is damaged: invalid %s.", fault);
+		return NULL;
+	}
+	return cached_meta(relation);
 }
 
 /*

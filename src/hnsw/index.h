@@ -169,6 +169,8 @@ vdb_hnsw_factors(const HnswIndex *index, char *slots, int i)
 /* index.c */
 extern HnswIndex *vdb_hnsw_open(Relation relation);
 extern HnswIndex *vdb_hnsw_open_meta(Relation relation, const HnswMeta *meta);
+extern const HnswMeta *vdb_hnsw_try_meta(Relation relation, VdbQuantLayout *layout,
+										 char **problem);
 extern const HnswType *vdb_hnsw_type(Relation relation);
 extern void vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation);
 extern Size vdb_hnsw_value_size(const HnswIndex *index);
@@ -183,6 +185,7 @@ extern Buffer vdb_hnsw_read(HnswIndex *index, BlockNumber block, int lockmode,
 extern bool vdb_hnsw_try_read_nodes(HnswIndex *index, BlockNumber block, int lockmode,
 									BufferAccessStrategy strategy, Buffer *buffer);
 extern void vdb_hnsw_read_meta(HnswIndex *index, HnswMeta *meta);
+extern bool vdb_hnsw_try_read_meta(Relation relation, HnswMeta *meta);
 extern void vdb_hnsw_view(HnswIndex *index, Page page, int place,
 						  uint32 number, void *vector_memory, HnswNodeView *view);
 extern void vdb_hnsw_copy_vector(HnswIndex *index, uint32 number, void *out);

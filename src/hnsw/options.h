@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include <math.h>
+
 #include "utils/rel.h"
 
 #define HNSW_DEFAULT_M 16
@@ -38,6 +40,16 @@ typedef enum HnswIterativeScan
 	HNSW_ITERATIVE_RELAXED,
 	HNSW_ITERATIVE_STRICT
 } HnswIterativeScan;
+
+/* Nearest nodes that a walk finds before its first ef_search rows are returned */
+#define HNSW_WIDTH_PER_EF 1.8
+#define HNSW_MIN_WIDTH 32
+
+static inline int
+vdb_hnsw_width(int ef_search)
+{
+	return Max(HNSW_MIN_WIDTH, (int) ceil(HNSW_WIDTH_PER_EF * ef_search));
+}
 
 /* options.c; defaults where the index has no options */
 extern int	vdb_hnsw_option_m(Relation index);

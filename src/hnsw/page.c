@@ -103,6 +103,30 @@ vdb_hnsw_read_meta(HnswIndex *index, HnswMeta *meta)
 }
 
 /*
+ * Copies the metapage as it stands, of whatever version.  False if there is
+ * none; what is on disk raises no error, not even a wrong checksum.
+ */
+bool
+vdb_hnsw_try_read_meta(Relation relation, HnswMeta *meta)
+{
+	Buffer		buffer;
+	Page		page;
+	bool		found;
+
+	if (RelationGetNumberOfBlocks(relation) <= HNSW_META_BLOCK)
+		return false;
+	buffer = ReadBufferExtended(relation, MAIN_FORKNUM, HNSW_META_BLOCK,
+								RBM_ZERO_ON_ERROR, NULL);
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buffer);
+	found = is_kind(page, HNSW_PAGE_META);
+	if (found)
+		memcpy(meta, vdb_hnsw_meta(page), sizeof(*meta));
+	UnlockReleaseBuffer(buffer);
+	return found;
+}
+
+/*
  * The node at a place of a locked page of nodes, checked.  The vector of a
  * split node is copied to vector_memory (NULL: left out).
  */

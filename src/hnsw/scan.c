@@ -18,10 +18,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-/* Visited nodes for a search of ef_search, and at least; see README, "Search" */
-#define WIDTH_PER_EF 1.8
-#define MIN_WIDTH 32
-
 static void check_scan(IndexScanDesc scan);
 static void start(IndexScanDesc scan);
 static void begin_walk(HnswScan *state, Datum query);
@@ -155,7 +151,7 @@ start(IndexScanDesc scan)
 	vdb_count_index_search(scan);
 	vdb_hnsw_stats.scans++;
 	state->ef_search = vdb_hnsw_ef_search(index);
-	state->width = Max(MIN_WIDTH, (int) ceil(WIDTH_PER_EF * state->ef_search));
+	state->width = vdb_hnsw_width(state->ef_search);
 	state->iterative = vdb_hnsw_iterative_scan();
 	state->memory_limit = vdb_hnsw_scan_memory();
 	state->max_nodes = (uint64) vdb_hnsw_max_scan_tuples();
