@@ -15,7 +15,8 @@
 static void grow(HnswCheck *check, BlockNumber nblocks);
 static void read_block(HnswCheck *check, BlockNumber block);
 static void note_nodes(HnswCheck *check, BlockNumber block);
-static int	used_bytes(HnswCheck *check, uint8 kind);
+static int	used_bytes(HnswCheck *check, Page page, uint8 kind);
+static bool is_untouched(const HnswNode *node);
 static const char *node_fault(const HnswIndex *index, const HnswNode *node);
 static void copy_node(HnswCheck *check, Page page, HnswNodeCopy *copy);
 static bool copy_split_vector(HnswCheck *check, uint32 number, char *out);
@@ -86,7 +87,7 @@ read_block(HnswCheck *check, BlockNumber block)
 		problem = "page of this kind does not belong here";
 	else if (problem == NULL && kind == HNSW_PAGE_VECTOR && check->index->vector_pages == 0)
 		problem = "page of a split vector in an index that has none";
-	else if (problem == NULL && ((PageHeader) page)->pd_lower < used_bytes(check, kind))
+	else if (problem == NULL && ((PageHeader) page)->pd_lower < used_bytes(check, page, kind))
 		problem = "page's pd_lower does not cover its content";
 	if (problem != NULL)
 		kind = HNSW_PAGE_DAMAGED;
@@ -103,25 +104,37 @@ read_block(HnswCheck *check, BlockNumber block)
 }
 
 /*
- * Where pd_lower must be at least, on any page of a kind.  (That of a VECTOR
- * page depends on the node: copy_split_vector().)
+ * Where pd_lower must be at least: behind all that is not zero.  (That of a
+ * VECTOR page depends on the node: copy_split_vector().)
  */
 static int
-used_bytes(HnswCheck *check, uint8 kind)
+used_bytes(HnswCheck *check, Page page, uint8 kind)
 {
 	int			content = MAXALIGN(SizeOfPageHeaderData);
+	int			used = check->index->nodes_per_page;
 
 	switch (kind)
 	{
 		case HNSW_PAGE_META:
 			return content + (int) sizeof(HnswMeta);
 		case HNSW_PAGE_NODES:
-			return content + check->index->nodes_per_page * check->index->node_bytes;
+			while (used > 0 && is_untouched(vdb_hnsw_node_at(check->index, page, used - 1)))
+				used--;
+			return content + used * check->index->node_bytes;
 		case HNSW_PAGE_POSTINGS:
 			return content + HNSW_SEGMENTS_PER_PAGE * HNSW_SEGMENT_BYTES;
 		default:
 			return 0;
 	}
+}
+
+/*
+ * No node has ever been in this place.
+ */
+static bool
+is_untouched(const HnswNode *node)
+{
+	return node->state == HNSW_FREE && node->version == 0;
 }
 
 /*
