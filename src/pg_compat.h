@@ -296,6 +296,17 @@ vdb_begin_snapshot_scan(Relation table, Snapshot snapshot)
 #endif
 }
 
+/* The share of one process in a parallel scan, alike */
+static inline TableScanDesc
+vdb_beginscan_parallel(Relation relation, ParallelTableScanDesc scan)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan_parallel(relation, scan, 0);
+#else
+	return table_beginscan_parallel(relation, scan);
+#endif
+}
+
 /*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has

@@ -22,8 +22,12 @@
 #define ESTIMATE_MARGIN 1.15
 #define ESTIMATE_EXTRA 1000
 
-static void plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows);
-static void build_serial(HnswBuild *build, const HnswMeta *meta, const HnswBuildSize *size);
+static void plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows,
+					  int nprocesses);
+static HnswTeam *load_rows(HnswBuild *build, HnswBuildSize *size, const HnswMeta *meta);
+static void build_graph(HnswBuild *build);
+static void connect_nodes(HnswBuild *build, HnswScratch *scratch);
+static void order_nodes(HnswBuild *build, HnswScratch *scratch);
 static double typical_norm(const HnswBuild *build);
 static IndexBuildResult *form_result(const HnswBuild *build);
 
@@ -40,6 +44,7 @@ vdb_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 	HnswMeta	meta;
 	HnswBuild	build;
 	HnswBuildSize size;
+	HnswTeam   *team;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
@@ -50,14 +55,22 @@ vdb_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 	build.info = info;
 	build.index = vdb_hnsw_open_meta(index, &meta);
 	plan_size(&size, build.index,
-			  vdb_hnsw_estimate_rows(heap) * ESTIMATE_MARGIN + ESTIMATE_EXTRA);
+			  vdb_hnsw_estimate_rows(heap) * ESTIMATE_MARGIN + ESTIMATE_EXTRA,
+			  1 + vdb_hnsw_plan_workers(heap, index));
 
-	build_serial(&build, &meta, &size);
-	meta.typical_norm = typical_norm(&build);
-	vdb_hnsw_emit_graph(&build, &meta);
-
+	team = load_rows(&build, &size, &meta);
 	MemoryContextSwitchTo(old);
 	result = form_result(&build);
+	MemoryContextSwitchTo(context);
+	meta.typical_norm = typical_norm(&build);
+	build_graph(&build);
+	if (team != NULL)
+		vdb_hnsw_end_team(&build, team);
+	vdb_hnsw_emit_graph(&build, &meta);
+	if (team != NULL)
+		vdb_hnsw_free_team(team);
+
+	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return result;
 }
@@ -116,14 +129,14 @@ vdb_hnsw_build_phase(HnswPhase phase, int64 total)
 }
 
 /*
- * Sizes for a build with at most nrows rows.
+ * Sizes for a build with at most nrows rows by some processes.
  */
 static void
-plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows)
+plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows, int nprocesses)
 {
 	memset(size, 0, sizeof(*size));
 	size->row_capacity = (uint32) Min(nrows, HNSW_NO_ROW - 1);
-	size->nprocesses = 1;
+	size->nprocesses = nprocesses;
 	size->params.capacity = size->row_capacity;
 	size->params.stride = (Size) index->layout.vector_bytes;
 	size->params.m = Min(index->m, index->slots);
@@ -134,33 +147,100 @@ plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows)
 }
 
 /*
- * All steps but the last in this process, in private memory.
+ * Loads all rows, by as many processes as size says if there is shared memory
+ * for them.  Returns the team if there is one; build->nprocesses says how many
+ * have loaded.
  */
-static void
-build_serial(HnswBuild *build, const HnswMeta *meta, const HnswBuildSize *size)
+static HnswTeam *
+load_rows(HnswBuild *build, HnswBuildSize *size, const HnswMeta *meta)
 {
-	HnswBuildSize try = *size;
-
-	build->process = 0;
-	build->nprocesses = 1;
 	for (;;)
 	{
-		void	   *memory = MemoryContextAllocHuge(CurrentMemoryContext,
-													vdb_hnsw_build_size(&try));
+		HnswTeam   *team = NULL;
+		void	   *memory = NULL;
+		double		nrows;
 
-		vdb_hnsw_build_attach(build, &try, memory, true);
-		build->shared->meta = *meta;
-		vdb_hnsw_build_phase(HNSW_PHASE_LOAD, (int64) try.row_capacity);
-		vdb_hnsw_load(build, NULL);
+		build->process = 0;
+		build->nprocesses = 1;
+		if (size->nprocesses > 1)
+			team = vdb_hnsw_start_team(build, size, meta);
+		vdb_hnsw_build_phase(HNSW_PHASE_LOAD, (int64) size->row_capacity);
+		if (team != NULL)
+			vdb_hnsw_load_together(build, team);
+		else
+		{
+			size->nprocesses = 1;
+			memory = MemoryContextAllocHuge(CurrentMemoryContext, vdb_hnsw_build_size(size));
+			vdb_hnsw_build_attach(build, size, memory, true);
+			build->shared->meta = *meta;
+			vdb_hnsw_load(build, NULL);
+		}
 		if (vdb_hnsw_load_fits(build))
-			break;
+			return team;
 
 		/* more rows than estimated: now their number is known */
-		plan_size(&try, build->index, (double) pg_atomic_read_u64(&build->shared->nrows));
-		pfree(memory);
+		nrows = (double) pg_atomic_read_u64(&build->shared->nrows);
+		if (team != NULL)
+		{
+			vdb_hnsw_end_team(build, team);
+			vdb_hnsw_free_team(team);
+		}
+		else
+			pfree(memory);
+		plan_size(size, build->index, nrows, size->nprocesses);
 	}
+}
+
+/*
+ * Makes the graph of the loaded nodes.
+ */
+static void
+build_graph(HnswBuild *build)
+{
+	HnswGraph  *g = &build->graph;
+	HnswScratch scratch;
+
 	vdb_hnsw_prepare_nodes(build);
-	vdb_hnsw_link_nodes(build);
+	g->distance = vdb_hnsw_build_distance;
+	g->distance_arg = build;
+	vdb_hnsw_build_scratch(g, &scratch);
+
+	vdb_hnsw_build_phase(HNSW_PHASE_LINK, g->shared->count);
+	vdb_hnsw_link_together(build, g, &scratch);
+	vdb_hnsw_build_phase(HNSW_PHASE_CONNECT, g->shared->count);
+	connect_nodes(build, &scratch);
+	vdb_hnsw_build_phase(HNSW_PHASE_FILL, g->shared->count);
+	vdb_hnsw_fill_together(build, g, &scratch, g->shared->count);
+	order_nodes(build, &scratch);
+}
+
+/*
+ * Finds the anchors.  build->order is working memory here.
+ */
+static void
+connect_nodes(HnswBuild *build, HnswScratch *scratch)
+{
+	HnswGraph  *g = &build->graph;
+	uint16	   *nchildren = (uint16 *)
+		palloc_extended(sizeof(uint16) * Max(1, g->shared->count), MCXT_ALLOC_HUGE);
+
+	vdb_hnsw_connect(g, scratch, build->parent, build->order, nchildren);
+	pfree(nchildren);
+}
+
+/*
+ * Finds the order in which nodes are written.
+ */
+static void
+order_nodes(HnswBuild *build, HnswScratch *scratch)
+{
+	HnswParams	params = build->graph.params;
+	void	   *work;
+
+	params.capacity = Max(1, build->graph.shared->count);
+	work = palloc_extended(vdb_hnsw_order_size(&params), MCXT_ALLOC_HUGE);
+	vdb_hnsw_order(&build->graph, scratch, build->index->nodes_per_page, work, build->order);
+	pfree(work);
 }
 
 /*

@@ -66,6 +66,14 @@ typedef struct HnswLoaded
 	bool		has_broken_chain; /* of HOT updates */
 } HnswLoaded;
 
+/* What the leader tells the others to do */
+typedef enum HnswCommand
+{
+	HNSW_COMMAND_LINK,			/* all nodes of a graph */
+	HNSW_COMMAND_FILL,			/* places for links */
+	HNSW_COMMAND_END
+} HnswCommand;
+
 /* The sizes of a build */
 typedef struct HnswBuildSize
 {
@@ -91,7 +99,12 @@ typedef struct HnswBuildShared
 	/* prepare: factor that brings distances into float's range */
 	double		scale;
 
-	/* link, fill: the nodes in work, and the next one that nobody has taken */
+	/* the command to follow, and the graph in the block that it is for */
+	HnswCommand command;
+	HnswParams	params;
+	Size		graph_offset;
+
+	/* the nodes in work, and the next one that nobody has taken */
 	uint32		first;
 	uint32		end;
 	pg_atomic_uint64 next;
@@ -122,8 +135,11 @@ typedef struct HnswBuild
 	uint32	   *parent;			/* from connect on, in the same place */
 	uint32	   *order;			/* in which nodes are written */
 
-	HnswScratch scratch;		/* from link to fill */
+	int64		progress;		/* nodes of graphs done before this one */
 } HnswBuild;
+
+/* The processes of a build, as its leader sees them */
+typedef struct HnswTeam HnswTeam;
 
 /* Pages as they are written */
 typedef struct HnswWriter
@@ -194,7 +210,21 @@ extern bool vdb_hnsw_load_fits(const HnswBuild *build);
 extern void vdb_hnsw_prepare_nodes(HnswBuild *build);
 
 /* build_graph.c */
-extern void vdb_hnsw_link_nodes(HnswBuild *build);
+extern void vdb_hnsw_meet(HnswBuild *build);
+extern void vdb_hnsw_link_together(HnswBuild *build, HnswGraph *g, HnswScratch *s);
+extern void vdb_hnsw_fill_together(HnswBuild *build, HnswGraph *g, HnswScratch *s, uint32 end);
+extern void vdb_hnsw_dismiss(HnswBuild *build);
+extern void vdb_hnsw_follow(HnswBuild *build);
+extern void vdb_hnsw_build_scratch(const HnswGraph *g, HnswScratch *s);
+extern float vdb_hnsw_build_distance(const void *arg, const void *a, const void *b);
+
+/* build_parallel.c */
+extern int	vdb_hnsw_plan_workers(Relation heap, Relation index);
+extern HnswTeam *vdb_hnsw_start_team(HnswBuild *build, const HnswBuildSize *size,
+									 const HnswMeta *meta);
+extern void vdb_hnsw_load_together(HnswBuild *build, HnswTeam *team);
+extern void vdb_hnsw_end_team(HnswBuild *build, HnswTeam *team);
+extern void vdb_hnsw_free_team(HnswTeam *team);
 
 /* build_emit.c */
 extern void vdb_hnsw_emit_graph(HnswBuild *build, HnswMeta *meta);

@@ -127,7 +127,7 @@ static uint32
 place_of(const Emitter *e, uint32 node, int level)
 {
 	return level == 0 ? e->places[node] :
-		e->upper_places[upper_index(&e->build->graph, node, level)];
+						e->upper_places[upper_index(&e->build->graph, node, level)];
 }
 
 /*

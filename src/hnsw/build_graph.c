@@ -1,10 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * build_graph.c
- *	  The steps of an index build from loaded nodes to a finished graph.
+ *	  Work on a graph that the processes of an index build do together.
  *
- * The same code runs in the one process of a serial build and in all of a
- * parallel one; the graph's own functions never wait or look for interrupts.
+ * The leader gives a command, all processes follow it, and meet at its end.
+ * The same code runs in the one process of a serial build, where nobody waits.
+ * The graph's own functions never wait or look for interrupts.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,70 +25,107 @@
 /* At most so many nodes are linked between two looks for interrupts. */
 #define MAX_BATCH 32768
 
-static void attach_scratch(HnswBuild *build);
-static float node_distance(const void *arg, const void *a, const void *b);
-static void wait_for_others(HnswBuild *build);
+static void give_command(HnswBuild *build, HnswCommand command, const HnswGraph *g);
 static void set_work(HnswBuild *build, uint32 first, uint32 end);
 static bool take_work(HnswBuild *build, uint32 chunk, uint32 *first, uint32 *end);
-static void link_batches(HnswBuild *build);
-static void connect_nodes(HnswBuild *build);
-static void fill_nodes(HnswBuild *build);
-static void order_nodes(HnswBuild *build);
+static void link_batches(HnswBuild *build, HnswGraph *g, HnswScratch *s);
+static void fill_nodes(HnswBuild *build, HnswGraph *g, HnswScratch *s);
 
 /*
- * Links all nodes, gives each a path, and fills the places that are left.
- * Called in every process, when the nodes have been prepared.  The leader
- * returns when all is done.
+ * Waits until all processes are here.
  */
 void
-vdb_hnsw_link_nodes(HnswBuild *build)
+vdb_hnsw_meet(HnswBuild *build)
 {
-	HnswGraph  *g = &build->graph;
-
-	wait_for_others(build);
-	attach_scratch(build);
-	g->distance = node_distance;
-	g->distance_arg = build;
-
-	if (vdb_hnsw_is_leader(build))
-		vdb_hnsw_build_phase(HNSW_PHASE_LINK, g->shared->count);
-	link_batches(build);
-	wait_for_others(build);
-
-	if (vdb_hnsw_is_leader(build))
-	{
-		vdb_hnsw_build_phase(HNSW_PHASE_CONNECT, g->shared->count);
-		connect_nodes(build);
-		set_work(build, 0, g->shared->count);
-		vdb_hnsw_build_phase(HNSW_PHASE_FILL, g->shared->count);
-	}
-	wait_for_others(build);
-	fill_nodes(build);
-	wait_for_others(build);
-	if (vdb_hnsw_is_leader(build))
-		order_nodes(build);
+	if (build->nprocesses > 1)
+		BarrierArriveAndWait(&build->shared->barrier, PG_WAIT_EXTENSION);
 }
 
 /*
- * The scratch memory of this process.
+ * Links all nodes of a graph in the block.  Called by the leader.
  */
-static void
-attach_scratch(HnswBuild *build)
+void
+vdb_hnsw_link_together(HnswBuild *build, HnswGraph *g, HnswScratch *s)
 {
-	HnswParams	params = build->graph.params;
+	give_command(build, HNSW_COMMAND_LINK, g);
+	link_batches(build, g, s);
+}
 
-	params.capacity = Max(1, build->graph.shared->count);
-	vdb_hnsw_scratch_attach(&build->scratch, &params,
+/*
+ * Fills the places for links of the nodes before end.  Called by the leader.
+ */
+void
+vdb_hnsw_fill_together(HnswBuild *build, HnswGraph *g, HnswScratch *s, uint32 end)
+{
+	set_work(build, 0, end);
+	give_command(build, HNSW_COMMAND_FILL, g);
+	fill_nodes(build, g, s);
+}
+
+/*
+ * Lets the other processes end.
+ */
+void
+vdb_hnsw_dismiss(HnswBuild *build)
+{
+	build->shared->command = HNSW_COMMAND_END;
+	vdb_hnsw_meet(build);
+}
+
+/*
+ * What a process that is not the leader does after loading: follow commands.
+ */
+void
+vdb_hnsw_follow(HnswBuild *build)
+{
+	HnswBuildShared *shared = build->shared;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build command",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	for (;;)
+	{
+		HnswGraph	g;
+		HnswScratch s;
+
+		vdb_hnsw_meet(build);
+		if (shared->command == HNSW_COMMAND_END)
+			break;
+		vdb_hnsw_graph_attach(&g, &shared->params, (char *) shared + shared->graph_offset, false);
+		g.distance = vdb_hnsw_build_distance;
+		g.distance_arg = build;
+		vdb_hnsw_build_scratch(&g, &s);
+		if (shared->command == HNSW_COMMAND_LINK)
+			link_batches(build, &g, &s);
+		else
+			fill_nodes(build, &g, &s);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/*
+ * Makes s scratch memory for g in the current context.
+ */
+void
+vdb_hnsw_build_scratch(const HnswGraph *g, HnswScratch *s)
+{
+	HnswParams	params = g->params;
+
+	params.capacity = Max(1, g->shared->count);
+	vdb_hnsw_scratch_attach(s, &params,
 							MemoryContextAllocExtended(CurrentMemoryContext,
 													   vdb_hnsw_scratch_size(&params),
 													   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 }
 
 /*
- * The distance of two stored vectors, scaled to float's range.
+ * The distance of two stored vectors, scaled to float's range; arg is the
+ * build.
  */
-static float
-node_distance(const void *arg, const void *a, const void *b)
+float
+vdb_hnsw_build_distance(const void *arg, const void *a, const void *b)
 {
 	const HnswBuild *build = (const HnswBuild *) arg;
 	const HnswIndex *index = build->index;
@@ -96,14 +134,13 @@ node_distance(const void *arg, const void *a, const void *b)
 					vdb_quant_vector_distance(&index->layout, index->kernels, a, b));
 }
 
-/*
- * Waits until all processes are here.
- */
 static void
-wait_for_others(HnswBuild *build)
+give_command(HnswBuild *build, HnswCommand command, const HnswGraph *g)
 {
-	if (build->nprocesses > 1)
-		BarrierArriveAndWait(&build->shared->barrier, PG_WAIT_EXTENSION);
+	build->shared->command = command;
+	build->shared->params = g->params;
+	build->shared->graph_offset = (Size) ((char *) g->shared - (char *) build->shared);
+	vdb_hnsw_meet(build);
 }
 
 /*
@@ -138,9 +175,8 @@ take_work(HnswBuild *build, uint32 chunk, uint32 *first, uint32 *end)
  * Links all nodes, batch after batch, with the barriers that G1 asks for.
  */
 static void
-link_batches(HnswBuild *build)
+link_batches(HnswBuild *build, HnswGraph *g, HnswScratch *s)
 {
-	HnswGraph  *g = &build->graph;
 	HnswBuildShared *shared = build->shared;
 
 	for (;;)
@@ -151,46 +187,35 @@ link_batches(HnswBuild *build)
 		if (vdb_hnsw_is_leader(build))
 			set_work(build, g->shared->linked,
 					 Min(vdb_hnsw_next_batch(g), g->shared->linked + MAX_BATCH));
-		wait_for_others(build);
+		vdb_hnsw_meet(build);
 		if (shared->first == shared->end)
-			return;
+			break;
 
 		while (take_work(build, LINK_CHUNK, &node, &end))
 		{
 			for (; node < end; node++)
-				vdb_hnsw_link_forward(g, &build->scratch, node);
+				vdb_hnsw_link_forward(g, s, node);
 		}
-		wait_for_others(build);
-		vdb_hnsw_link_back(g, &build->scratch, shared->first, shared->end,
-						   build->process, build->nprocesses);
-		wait_for_others(build);
+		vdb_hnsw_meet(build);
+		vdb_hnsw_link_back(g, s, shared->first, shared->end, build->process, build->nprocesses);
+		vdb_hnsw_meet(build);
 		if (vdb_hnsw_is_leader(build))
 		{
 			vdb_hnsw_finish_batch(g, shared->end);
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, shared->end);
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+										 build->progress + shared->end);
 		}
 	}
+
+	/* the leader changes the work only when all have seen its end */
+	vdb_hnsw_meet(build);
 }
 
 /*
- * Finds the anchors.  build->order is working memory here.
+ * Fills the places of all nodes of the work.
  */
 static void
-connect_nodes(HnswBuild *build)
-{
-	HnswGraph  *g = &build->graph;
-	uint16	   *nchildren = (uint16 *)
-		palloc_extended(sizeof(uint16) * Max(1, g->shared->count), MCXT_ALLOC_HUGE);
-
-	vdb_hnsw_connect(g, &build->scratch, build->parent, build->order, nchildren);
-	pfree(nchildren);
-}
-
-/*
- * Fills the nodes' free places.
- */
-static void
-fill_nodes(HnswBuild *build)
+fill_nodes(HnswBuild *build, HnswGraph *g, HnswScratch *s)
 {
 	uint32		node;
 	uint32		end;
@@ -198,24 +223,9 @@ fill_nodes(HnswBuild *build)
 	while (take_work(build, FILL_CHUNK, &node, &end))
 	{
 		for (; node < end; node++)
-			vdb_hnsw_fill(&build->graph, &build->scratch, node);
+			vdb_hnsw_fill(g, s, node);
 		if (vdb_hnsw_is_leader(build))
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, end);
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->progress + end);
 	}
-}
-
-/*
- * Finds the order in which nodes are written.
- */
-static void
-order_nodes(HnswBuild *build)
-{
-	HnswParams	params = build->graph.params;
-	void	   *work;
-
-	params.capacity = Max(1, build->graph.shared->count);
-	work = palloc_extended(vdb_hnsw_order_size(&params), MCXT_ALLOC_HUGE);
-	vdb_hnsw_order(&build->graph, &build->scratch, build->index->nodes_per_page, work,
-				   build->order);
-	pfree(work);
+	vdb_hnsw_meet(build);
 }

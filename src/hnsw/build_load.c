@@ -93,8 +93,8 @@ static void number_nodes(HnswBuild *build);
 static double distance_scale(const HnswBuild *build);
 
 /*
- * Loads the rows of this process: all of the table if scan is NULL, otherwise
- * those that the parallel scan gives to it.
+ * Loads the rows of this process: all of the table, from its first page on, if
+ * scan is NULL, otherwise those that the parallel scan gives to it.
  */
 void
 vdb_hnsw_load(HnswBuild *build, TableScanDesc scan)
@@ -118,7 +118,7 @@ vdb_hnsw_load(HnswBuild *build, TableScanDesc scan)
 	MemoryContextSwitchTo(old);
 
 	load.loaded->nrows =
-		table_index_build_scan(build->heap, index->relation, build->info, true,
+		table_index_build_scan(build->heap, index->relation, build->info, scan != NULL,
 							   vdb_hnsw_is_leader(build), load_row, &load, scan);
 	load.loaded->has_broken_chain = build->info->ii_BrokenHotChain;
 	MemoryContextDelete(context);

@@ -71,8 +71,7 @@ vdb_hnsw_write_begin(HnswWriter *w, HnswIndex *index, uint32 nupper, uint32 nnod
 	w->nupper = nupper;
 	w->nnodes = nnodes;
 	w->upper_groups = (nupper + per_page - 1) / per_page;
-	w->first_posting = (BlockNumber) (1 + vdb_hnsw_group_pages(index) *
-									  (w->upper_groups + (nnodes + per_page - 1) / per_page));
+	w->first_posting = (BlockNumber) (1 + vdb_hnsw_group_pages(index) * (w->upper_groups + (nnodes + per_page - 1) / per_page));
 	w->vectors = (char *) palloc((Size) per_page * (Size) index->layout.vector_bytes);
 	if (nnodes > 0)
 		(void) number_at(w, nupper + nnodes - 1);
@@ -127,8 +126,8 @@ vdb_hnsw_write_node(HnswWriter *w, const HnswPlacedNode *placed)
 	for (; placed->level == 0 && node->ntids < Min(placed->nrows, HNSW_INLINE_TIDS); node->ntids++)
 		node->tids[node->ntids] = vdb_hnsw_row_tid(placed->rows[node->ntids]);
 	memcpy(index->vector_pages > 0 ?
-		   w->vectors + vdb_hnsw_place(index, number) * index->layout.vector_bytes :
-		   (char *) node + HNSW_NODE_HEADER,
+			   w->vectors + vdb_hnsw_place(index, number) * index->layout.vector_bytes :
+			   (char *) node + HNSW_NODE_HEADER,
 		   placed->vector, (Size) index->layout.vector_bytes);
 	fill_node(w, node, placed);
 	w->ngroup = vdb_hnsw_place(index, number) + 1;
