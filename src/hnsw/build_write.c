@@ -347,6 +347,7 @@ write_postings(HnswWriter *w)
 		}
 		buffer = new_page(w, HNSW_PAGE_POSTINGS);
 		memcpy(vdb_hnsw_segment(BufferGetPage(buffer), 0), page, sizeof(page));
+		vdb_hnsw_opaque(BufferGetPage(buffer))->is_listed = n < HNSW_SEGMENTS_PER_PAGE;
 		end_page(buffer, sizeof(page));
 		next += n;
 	}
