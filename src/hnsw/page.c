@@ -119,7 +119,7 @@ vdb_hnsw_try_read_meta(Relation relation, HnswMeta *meta)
 								RBM_ZERO_ON_ERROR, NULL);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buffer);
-	found = is_kind(page, HNSW_PAGE_META);
+	found = vdb_hnsw_is_kind(page, HNSW_PAGE_META);
 	if (found)
 		memcpy(meta, vdb_hnsw_meta(page), sizeof(*meta));
 	UnlockReleaseBuffer(buffer);
