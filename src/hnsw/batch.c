@@ -75,7 +75,9 @@ vdb_hnsw_keep_result(HnswWalk *walk, const HnswNodeView *view, float distance)
 bool
 vdb_hnsw_next_results(HnswScan *scan)
 {
-	if (scan->pool == NULL)
+	bool		is_first = scan->pool == NULL;
+
+	if (is_first)
 	{
 		scan->pool_room = FIRST_POOL;
 		scan->pool = (HnswResult *) MemoryContextAlloc(scan->context,
@@ -87,7 +89,7 @@ vdb_hnsw_next_results(HnswScan *scan)
 	scan->npool -= scan->batch;
 	memmove(scan->pool, scan->pool + scan->batch, (Size) scan->npool * sizeof(HnswResult));
 	scan->batch = scan->next = 0;
-	if (scan->max_nodes == 0 || scan->walk->counts.nodes < scan->max_nodes)
+	if (is_first || scan->max_nodes == 0 || scan->walk->counts.nodes < scan->max_nodes)
 		run_walk(scan);
 	form_batch(scan);
 	return scan->batch > 0;

@@ -202,9 +202,13 @@ check_agreement(Validation *validation, Oid family, Oid type)
 	Oid			function = get_opfamily_proc(family, type, type, HNSW_TYPE_PROC);
 	Oid operator= get_opfamily_member(family, type, type,
 									  HNSW_DISTANCE_STRATEGY);
-	const HnswType *described = vdb_hnsw_type_of_function(function, type);
 	const char *operator_name = get_opname(operator);
+	const HnswType *described;
 
+	/* said above */
+	if (!check_amproc_signature(function, INTERNALOID, true, 1, 1, INTERNALOID))
+		return;
+	described = vdb_hnsw_type_of_function(function, type);
 	if (described == NULL)
 		complain(validation,
 				 psprintf("contains support function %s that does not describe type %s",
