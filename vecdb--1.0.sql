@@ -466,6 +466,79 @@ CREATE FUNCTION vecdb_index_check(index regclass, heap_all_indexed boolean DEFAU
 COMMENT ON FUNCTION vecdb_index_check(regclass, boolean, boolean, boolean) IS
 	'what is wrong with an hnsw index: no row if it is sound';
 
+-- The caller must own the index, be allowed to maintain it, or be a member of
+-- pg_stat_scan_tables.
+CREATE FUNCTION vecdb_index_info(index regclass,
+	OUT format_version integer, OUT type text, OUT dimensions integer, OUT metric text,
+	OUT m integer, OUT ef_construction integer, OUT slots integer, OUT codec text,
+	OUT bits integer, OUT code_dimensions integer, OUT nodes_per_page integer,
+	OUT vector_pages_per_node integer, OUT node_bytes integer,
+	OUT live_nodes bigint, OUT dying_nodes bigint, OUT free_nodes bigint,
+	OUT levels bigint[], OUT heap_tids bigint, OUT links bigint,
+	OUT average_links double precision, OUT stale_links bigint, OUT anchors bigint,
+	OUT max_anchors integer,
+	OUT node_pages bigint, OUT vector_pages bigint, OUT posting_pages bigint,
+	OUT unused_pages bigint, OUT damaged_pages bigint, OUT size bigint,
+	OUT header_bytes bigint, OUT vector_bytes bigint, OUT link_bytes bigint,
+	OUT code_bytes bigint, OUT tid_bytes bigint, OUT free_bytes bigint,
+	OUT entry_node bigint, OUT entry_level integer, OUT root_node bigint,
+	OUT typical_norm double precision) RETURNS record
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_index_info'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecdb_index_info(regclass) IS 'what an hnsw index is made of';
+
+-- The caller must be allowed to read the table.
+CREATE FUNCTION vecdb_index_prewarm(index regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_index_prewarm'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecdb_index_prewarm(regclass) IS
+	'read an hnsw index into shared buffers; number of pages read';
+
+-- Runs searches with the caller's rights.
+CREATE FUNCTION vecdb_index_recall(index regclass, samples integer DEFAULT 100,
+	k integer DEFAULT 10, ef_search integer DEFAULT NULL,
+	OUT queries integer, OUT neighbours integer, OUT ef integer,
+	OUT recall double precision, OUT recall_p5 double precision,
+	OUT recall_min double precision, OUT index_ms double precision,
+	OUT exact_ms double precision) RETURNS record
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_index_recall'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION vecdb_index_recall(regclass, integer, integer, integer) IS
+	'how many of the nearest neighbours of sampled rows an hnsw index finds';
+
+CREATE FUNCTION vecdb_hnsw_stats(OUT scans bigint, OUT batches bigint, OUT nodes bigint,
+	OUT pages bigint, OUT distances bigint, OUT estimates bigint, OUT results bigint,
+	OUT rechecks bigint, OUT sweeps bigint, OUT memory_limited bigint,
+	OUT inserts bigint, OUT tid_appends bigint, OUT since timestamptz) RETURNS record
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_stats_backend'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecdb_hnsw_stats() IS 'what this backend has done with hnsw indexes';
+
+-- no row unless the library is in shared_preload_libraries
+CREATE FUNCTION vecdb_hnsw_stats_server(OUT scans bigint, OUT batches bigint, OUT nodes bigint,
+	OUT pages bigint, OUT distances bigint, OUT estimates bigint, OUT results bigint,
+	OUT rechecks bigint, OUT sweeps bigint, OUT memory_limited bigint,
+	OUT inserts bigint, OUT tid_appends bigint, OUT since timestamptz) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_stats_server'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 1;
+COMMENT ON FUNCTION vecdb_hnsw_stats_server() IS
+	'what all backends have done with hnsw indexes, by the end of their transactions';
+
+CREATE VIEW vecdb_hnsw_stats AS SELECT * FROM vecdb_hnsw_stats();
+CREATE VIEW vecdb_hnsw_stats_server AS SELECT * FROM vecdb_hnsw_stats_server();
+GRANT SELECT ON vecdb_hnsw_stats, vecdb_hnsw_stats_server TO PUBLIC;
+
+CREATE FUNCTION vecdb_hnsw_stats_reset() RETURNS void
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_stats_reset'
+	LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecdb_hnsw_stats_reset() IS 'set the counts of this backend to zero';
+
+CREATE FUNCTION vecdb_hnsw_stats_server_reset() RETURNS void
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_stats_server_reset'
+	LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_stats_server_reset() IS 'set the counts of the server to zero';
+REVOKE ALL ON FUNCTION vecdb_hnsw_stats_server_reset() FROM PUBLIC;
+
 --
 -- src/filter: the type vecdb_filter and the operator @~
 --

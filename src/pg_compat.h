@@ -308,6 +308,33 @@ vdb_beginscan_parallel(Relation relation, ParallelTableScanDesc scan)
 }
 
 /*
+ * The planner's hook that may change what is known of a table, called by it
+ * for each one: VDB_TABLE_HOOK, of type VDB_TABLE_HOOK_TYPE, which takes
+ * VDB_TABLE_HOOK_PARAMS; the table is VDB_TABLE_HOOK_OID then, and all is passed
+ * on as VDB_TABLE_HOOK_ARGS.
+ *
+ * 19: get_relation_info_hook made way for one at another place
+ */
+#if PG_VERSION_NUM >= 190000
+#include "optimizer/pathnode.h"
+
+#define VDB_TABLE_HOOK build_simple_rel_hook
+#define VDB_TABLE_HOOK_TYPE build_simple_rel_hook_type
+#define VDB_TABLE_HOOK_PARAMS PlannerInfo *root, RelOptInfo *rel, RangeTblEntry *rte
+#define VDB_TABLE_HOOK_ARGS root, rel, rte
+#define VDB_TABLE_HOOK_OID (rte->relid)
+#else
+#include "optimizer/plancat.h"
+
+#define VDB_TABLE_HOOK get_relation_info_hook
+#define VDB_TABLE_HOOK_TYPE get_relation_info_hook_type
+#define VDB_TABLE_HOOK_PARAMS \
+	PlannerInfo *root, Oid table_oid, bool is_parent, RelOptInfo *rel
+#define VDB_TABLE_HOOK_ARGS root, table_oid, is_parent, rel
+#define VDB_TABLE_HOOK_OID table_oid
+#endif
+
+/*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
  * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the

@@ -18,6 +18,8 @@
 #include "hnsw/am.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
+#include "hnsw/recall.h"
+#include "hnsw/stats.h"
 #include "miscadmin.h"
 #include "pg_compat.h"
 #include "utils/guc.h"
@@ -71,6 +73,8 @@ static int	int_value(const Setting *setting, int own, int min, int max, int unse
 void
 vdb_hnsw_init(void)
 {
+	vdb_hnsw_stats_init();
+	vdb_hnsw_recall_init();
 	define_reloptions();
 
 	if (is_free(&ef_search))
