@@ -161,6 +161,18 @@ vdb_hnsw_links(const HnswGraph *g, uint32 node, int level)
 }
 
 /*
+ * splitmix64 (Steele, Lea, Flood 2014): a well-mixed function of its argument.
+ */
+static inline uint64
+vdb_hnsw_mix(uint64 x)
+{
+	x += UINT64CONST(0x9E3779B97F4A7C15);
+	x = (x ^ (x >> 30)) * UINT64CONST(0xBF58476D1CE4E5B9);
+	x = (x ^ (x >> 27)) * UINT64CONST(0x94D049BB133111EB);
+	return x ^ (x >> 31);
+}
+
+/*
  * The order of a node's links: nearest first, ties by number, so that it is
  * total.
  */
@@ -173,6 +185,7 @@ vdb_hnsw_compare_links(const HnswLink *l, const HnswLink *r)
 }
 
 /* graph_memory.c */
+extern int	vdb_hnsw_level_of(const HnswParams *params, uint32 node);
 extern Size vdb_hnsw_graph_size(const HnswParams *params);
 extern void vdb_hnsw_graph_attach(HnswGraph *g, const HnswParams *params,
 								  void *memory, bool is_new);
@@ -196,17 +209,24 @@ extern void vdb_hnsw_link_forward(HnswGraph *g, HnswScratch *s, uint32 node);
 extern void vdb_hnsw_link_back(HnswGraph *g, HnswScratch *s, uint32 first,
 							   uint32 end, int part, int nparts);
 extern void vdb_hnsw_finish_batch(HnswGraph *g, uint32 end);
+extern void vdb_hnsw_link_all(HnswGraph *g, HnswScratch *s);
 
 /* graph_fill.c */
 extern void vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node);
+extern void vdb_hnsw_fill_all(HnswGraph *g, HnswScratch *s, uint32 end);
 
 /* graph_connect.c */
 extern uint32 vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent,
 							   uint32 *order, uint16 *nchildren);
+extern uint32 vdb_hnsw_connect_part(HnswGraph *g, HnswScratch *s, uint32 root,
+									uint32 end, int root_anchors, uint32 *parent,
+									uint32 *order, uint16 *nchildren);
 
 /* graph_order.c */
 extern Size vdb_hnsw_order_size(const HnswParams *params);
 extern void vdb_hnsw_order(const HnswGraph *g, HnswScratch *s, int per_page,
 						   void *work, uint32 *order);
+extern void vdb_hnsw_order_part(const HnswGraph *g, HnswScratch *s, uint32 first,
+								uint32 end, int per_page, void *work, uint32 *order);
 
 #endif							/* VDB_HNSW_GRAPH_H */

@@ -24,6 +24,8 @@ typedef struct Walk
 	uint32	   *order;			/* nodes in the order in which they were reached */
 	uint16	   *nchildren;		/* nodes whose parent this is */
 	uint32		nreached;
+	uint32		root;
+	uint32		end;			/* only nodes before this one are reached */
 	int			max_children;
 } Walk;
 
@@ -51,7 +53,8 @@ reach(const HnswGraph *g, Walk *w, uint32 node, uint32 parent)
 		int			i;
 
 		for (i = 0; i < links->count && w->nchildren[source] < w->max_children; i++)
-			if (w->parent[links->link[i].node] == HNSW_NO_NODE)
+			if (links->link[i].node < w->end &&
+				w->parent[links->link[i].node] == HNSW_NO_NODE)
 				reach_one(w, links->link[i].node, source);
 	}
 }
@@ -102,6 +105,7 @@ find_source(const HnswGraph *g, HnswScratch *s, const Walk *w, uint32 target)
 	{
 		uint32		node = s->found[i].node;
 
+		/* nodes from end on have no parent either */
 		if (w->parent[node] == HNSW_NO_NODE)
 			continue;
 		if (below == HNSW_NO_NODE)
@@ -117,7 +121,7 @@ find_source(const HnswGraph *g, HnswScratch *s, const Walk *w, uint32 target)
 		return nearest;
 
 	if (below == HNSW_NO_NODE)
-		below = g->shared->entry;
+		below = w->root;
 	while (w->nchildren[below] >= w->max_children)
 	{
 		const HnswLinks *links = vdb_hnsw_links(g, below, 0);
@@ -167,23 +171,41 @@ put_link(HnswGraph *g, const Walk *w, uint32 source, uint32 target)
  * Links every node that cannot be reached from the entry on level 0, and finds
  * for each node one that it can be reached from: parent[] is a tree whose root
  * is the entry, its own parent, and each parent has a link to its children,
- * max_children of them at most (G4).  parent, order and nchildren have room for
- * all nodes.  Returns the number of links made.
+ * vdb_hnsw_max_children() of them at most (G4).  parent, order and nchildren
+ * have room for all nodes.  Returns the number of links made.
  */
 uint32
 vdb_hnsw_connect(HnswGraph *g, HnswScratch *s, uint32 *parent, uint32 *order,
 				 uint16 *nchildren)
 {
-	Walk		w = {parent, order, nchildren, 0, vdb_hnsw_max_children(&g->params)};
+	if (g->shared->linked == 0)
+		return 0;
+	return vdb_hnsw_connect_part(g, s, g->shared->entry, g->shared->linked, 0,
+								 parent, order, nchildren);
+}
+
+/*
+ * The same for the nodes before end only, by way of these only, from one of
+ * them, root, on, which has so many anchors already.  The others have no
+ * parent.
+ */
+uint32
+vdb_hnsw_connect_part(HnswGraph *g, HnswScratch *s, uint32 root, uint32 end,
+					  int root_anchors, uint32 *parent, uint32 *order,
+					  uint16 *nchildren)
+{
+	Walk		w = {parent, order, nchildren, 0, root, end,
+			  vdb_hnsw_max_children(&g->params)
+};
 	uint32		made = 0;
 	uint32		node;
 
-	if (g->shared->linked == 0)
-		return 0;
 	memset(parent, 0xFF, sizeof(uint32) * g->shared->linked);
 	memset(nchildren, 0, sizeof(uint16) * g->shared->linked);
-	reach(g, &w, g->shared->entry, g->shared->entry);
-	for (node = 0; node < g->shared->linked; node++)
+	/* one child it needs to have */
+	nchildren[root] = (uint16) Min(root_anchors, w.max_children - 1);
+	reach(g, &w, root, root);
+	for (node = 0; node < end; node++)
 	{
 		uint32		source;
 

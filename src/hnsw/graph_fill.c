@@ -67,3 +67,15 @@ vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node)
 	memcpy(&links->link[links->nchosen], s->candidates,
 		   sizeof(HnswLink) * (Size) (links->count - links->nchosen));
 }
+
+/*
+ * Fills the nodes before end, in one process.
+ */
+void
+vdb_hnsw_fill_all(HnswGraph *g, HnswScratch *s, uint32 end)
+{
+	uint32		node;
+
+	for (node = 0; node < end; node++)
+		vdb_hnsw_fill(g, s, node);
+}

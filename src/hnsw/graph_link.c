@@ -231,3 +231,23 @@ vdb_hnsw_finish_batch(HnswGraph *g, uint32 end)
 	}
 	shared->linked = end;
 }
+
+/*
+ * Links all nodes of a graph that have been added, in one process.
+ */
+void
+vdb_hnsw_link_all(HnswGraph *g, HnswScratch *s)
+{
+	uint32		end;
+
+	while ((end = vdb_hnsw_next_batch(g)) > g->shared->linked)
+	{
+		uint32		first = g->shared->linked;
+		uint32		node;
+
+		for (node = first; node < end; node++)
+			vdb_hnsw_link_forward(g, s, node);
+		vdb_hnsw_link_back(g, s, first, end, 0, 1);
+		vdb_hnsw_finish_batch(g, end);
+	}
+}

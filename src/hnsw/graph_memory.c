@@ -18,26 +18,14 @@
 #include "hnsw/graph.h"
 
 /*
- * splitmix64 (Steele, Lea, Flood 2014): a well-mixed function of its argument.
- */
-static uint64
-mix(uint64 x)
-{
-	x += UINT64CONST(0x9E3779B97F4A7C15);
-	x = (x ^ (x >> 30)) * UINT64CONST(0xBF58476D1CE4E5B9);
-	x = (x ^ (x >> 27)) * UINT64CONST(0x94D049BB133111EB);
-	return x ^ (x >> 31);
-}
-
-/*
  * The level of a node: floor(-ln(u) / ln(level_ratio)), u uniform in (0, 1],
  * Malkov and Yashunin's with mL = 1 / ln(level_ratio).  A function of seed and
  * number, so that the graph does not depend on which process asks.
  */
-static int
-level_of(const HnswParams *params, uint32 node)
+int
+vdb_hnsw_level_of(const HnswParams *params, uint32 node)
 {
-	uint64		bits = mix(params->seed ^ mix(node)) >> 11;
+	uint64		bits = vdb_hnsw_mix(params->seed ^ vdb_hnsw_mix(node)) >> 11;
 	double		u = ((double) bits + 1) / 9007199254740992.0;
 	int			level = (int) (-log(u) / log(params->level_ratio));
 
@@ -54,7 +42,7 @@ upper_size(const HnswParams *params)
 	uint32		node;
 
 	for (node = 0; node < params->capacity; node++)
-		levels += (uint64) level_of(params, node);
+		levels += (uint64) vdb_hnsw_level_of(params, node);
 	return levels * vdb_hnsw_links_size(params->m);
 }
 
@@ -163,7 +151,7 @@ uint32
 vdb_hnsw_add_node(HnswGraph *g, const void *vector)
 {
 	uint32		node = g->shared->count++;
-	int			level = level_of(&g->params, node);
+	int			level = vdb_hnsw_level_of(&g->params, node);
 	int			i;
 
 	memcpy(g->vectors + (Size) node * g->params.stride, vector,

@@ -43,6 +43,7 @@ typedef struct Ordering
 	HnswScratch *s;
 	uint32	   *order;
 	uint32		nplaced;
+	uint32		first;
 	uint32		window;			/* nodes from here on are in the window */
 	uint32		behind;			/* nodes before this one lead to placed ones only */
 	uint32		rest;			/* nodes with smaller numbers are placed */
@@ -77,7 +78,18 @@ void
 vdb_hnsw_order(const HnswGraph *g, HnswScratch *s, int per_page, void *work,
 			   uint32 *order)
 {
-	Ordering	o = {g, s, order};
+	vdb_hnsw_order_part(g, s, g->shared->entry, g->shared->linked, per_page, work,
+						order);
+}
+
+/*
+ * The same for the nodes before end only, beginning with first.
+ */
+void
+vdb_hnsw_order_part(const HnswGraph *g, HnswScratch *s, uint32 first, uint32 end,
+					int per_page, void *work, uint32 *order)
+{
+	Ordering	o = {g, s, order, 0, first};
 	uint32		count = g->shared->linked;
 	uint32		window_size = (uint32) Min((uint64) WINDOW_PAGES * (uint64) per_page, PLACED - 1);
 	int			i;
@@ -85,18 +97,19 @@ vdb_hnsw_order(const HnswGraph *g, HnswScratch *s, int per_page, void *work,
 	o.next = work;
 	o.previous = o.next + count;
 	o.score = (uint16 *) (o.previous + count);
-	memset(o.score, 0, sizeof(uint16) * count);
+	memset(o.score, 0, sizeof(uint16) * end);
+	memset(o.score + end, 0xFF, sizeof(uint16) * (count - end)); /* PLACED */
 	for (i = 0; i < NLISTS; i++)
 		o.list[i] = HNSW_NO_NODE;
 
-	while (o.nplaced < count)
+	while (o.nplaced < end)
 	{
-		uint32		end = (uint32) Min((uint64) o.nplaced + (uint64) per_page, count);
+		uint32		page_end = (uint32) Min((uint64) o.nplaced + (uint64) per_page, end);
 
-		while (o.nplaced < end)
+		while (o.nplaced < page_end)
 		{
 			place(&o, find_first(&o), window_size);
-			fill_page(&o, end, window_size);
+			fill_page(&o, page_end, window_size);
 		}
 	}
 }
@@ -173,7 +186,7 @@ find_first(Ordering *o)
 		return o->list[o->top];
 
 	if (o->nplaced == 0)
-		return o->g->shared->entry;
+		return o->first;
 	for (; o->behind < o->nplaced; o->behind++)
 	{
 		const HnswLinks *links = vdb_hnsw_links(o->g, o->order[o->behind], 0);
