@@ -74,11 +74,11 @@ typedef struct HnswPartitionParams
 	uint64		seed;
 
 	/*
-	 * Everything that grows with partitions is here; maxaligned, at least
-	 * vdb_hnsw_partition_least_memory(), shared where processes share work.
-	 * Beside it, allocate() is asked for 12 bytes a row, for 16 more for each
-	 * row whose vector is in the same partition a second time, and for what
-	 * grows with the number of partitions.
+	 * Everything that grows with the size of partitions is here; maxaligned,
+	 * of at least vdb_hnsw_partition_least_memory(), shared where processes
+	 * share work.  Beside it, allocate() is asked for 12 bytes a row, for 16
+	 * to 32 a row of the partition in work whose vector is there already, and
+	 * for some vectors for each partition.
 	 */
 	void	   *memory;
 	Size		memory_size;
