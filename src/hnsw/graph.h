@@ -110,6 +110,26 @@ vdb_hnsw_vector(const HnswGraph *g, uint32 node)
 	return g->vectors + (Size) node * g->params.stride;
 }
 
+/* Bytes of a vector that are fetched ahead; the CPU itself fetches the rest. */
+#define HNSW_PREFETCH_BYTES 512
+#define HNSW_CACHE_LINE 64
+
+/*
+ * Fetches the begin of a vector into the cache: a build waits for memory more
+ * than it computes.
+ */
+static inline void
+vdb_hnsw_prefetch_vector(const HnswGraph *g, uint32 node)
+{
+#ifdef __GNUC__
+	const char *vector = vdb_hnsw_vector(g, node);
+	const char *end = vector + Min(g->params.stride, HNSW_PREFETCH_BYTES);
+
+	for (; vector < end; vector += HNSW_CACHE_LINE)
+		__builtin_prefetch(vector);
+#endif
+}
+
 /* A batch is at most this part of the graph before it. */
 #define HNSW_BATCH_PART 32
 

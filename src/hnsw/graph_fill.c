@@ -55,13 +55,14 @@ vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node)
 				n == vdb_hnsw_max_candidates(&g->params))
 				continue;
 			s->visited[candidate] = s->search;
-			s->candidates[n].node = candidate;
-			s->candidates[n].distance = g->distance(g->distance_arg, vector,
-													vdb_hnsw_vector(g, candidate));
-			s->ndistances++;
-			n++;
+			vdb_hnsw_prefetch_vector(g, candidate);
+			s->candidates[n++].node = candidate;
 		}
 	}
+	for (i = 0; i < n; i++)
+		s->candidates[i].distance = g->distance(g->distance_arg, vector,
+												vdb_hnsw_vector(g, s->candidates[i].node));
+	s->ndistances += (uint64) n;
 	sort_links(s->candidates, (size_t) n);
 	links->count = (int16) (links->nchosen + Min(n, nfree));
 	memcpy(&links->link[links->nchosen], s->candidates,

@@ -14,29 +14,8 @@
 
 #include "hnsw/graph.h"
 
-/* Bytes of a vector that are fetched ahead; the CPU itself fetches the rest. */
-#define PREFETCH_BYTES 512
-#define CACHE_LINE 64
-
-static void prefetch_vector(const HnswGraph *g, uint32 node);
 static int	insert_found(HnswFound *found, int n, int ef, float distance,
 						 uint32 node);
-
-/*
- * Fetches the begin of a vector into the cache: a search waits for memory more
- * than it computes.
- */
-static inline void
-prefetch_vector(const HnswGraph *g, uint32 node)
-{
-#ifdef __GNUC__
-	const char *vector = vdb_hnsw_vector(g, node);
-	const char *end = vector + Min(g->params.stride, PREFETCH_BYTES);
-
-	for (; vector < end; vector += CACHE_LINE)
-		__builtin_prefetch(vector);
-#endif
-}
 
 /*
  * Inserts an entry into the sorted array of n, which holds at most ef.
@@ -107,7 +86,7 @@ vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
 			if (s->visited[node] == s->search)
 				continue;
 			s->visited[node] = s->search;
-			prefetch_vector(g, node);
+			vdb_hnsw_prefetch_vector(g, node);
 			s->unseen[nunseen++] = node;
 		}
 		for (i = 0; i < nunseen; i++)
