@@ -525,7 +525,11 @@ COMMENT ON FUNCTION vecdb_hnsw_stats_server() IS
 	'what all backends have done with hnsw indexes, by the end of their transactions';
 
 CREATE VIEW vecdb_hnsw_stats AS SELECT * FROM vecdb_hnsw_stats();
+COMMENT ON VIEW vecdb_hnsw_stats IS
+	'what searches and inserts of this session have done to hnsw indexes';
 CREATE VIEW vecdb_hnsw_stats_server AS SELECT * FROM vecdb_hnsw_stats_server();
+COMMENT ON VIEW vecdb_hnsw_stats_server IS
+	'the same for all sessions of the server; empty unless the library is preloaded';
 GRANT SELECT ON vecdb_hnsw_stats, vecdb_hnsw_stats_server TO PUBLIC;
 
 CREATE FUNCTION vecdb_hnsw_stats_reset() RETURNS void
