@@ -77,10 +77,9 @@ sub check_left_out
 
 	my $rc = $node->psql('postgres', "INSERT INTO t SELECT 5000, v FROM t WHERE id = 1", stderr => \$err);
 	is($rc, 3, "$name: a write is an error");
-	like($err, qr/ERROR:  .*t_idx|invalid page in block 0/, "$name: which names the index");
+	like($err, qr/ERROR:  .*t_idx|invalid page in block 0|could not read block/, "$name: which is about the index");
 	is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), '3000', "$name: nothing was written");
 
-	# without checksums there is nothing to say about the old file
 	$node->safe_psql('postgres', 'REINDEX INDEX t_idx');
 	$node->psql('postgres', "EXPLAIN $search; $search", stdout => \$out, stderr => \$err);
 	like($out, qr/Index Scan using t_idx/, "$name: REINDEX brings it back");
