@@ -13,8 +13,7 @@
 #define CANDIDATES_PER_SLOT 4
 
 static int	sort_candidates(HnswInsert *insert, int *order);
-static bool is_occluded(const HnswInsert *insert, const HnswVisited *candidate,
-						const int *kept, int nkept);
+static bool is_occluded(const HnswInsert *insert, const HnswVisited *candidate);
 static void set_slot(HnswInsert *insert, const VdbSlotEncoder *encoder, int slot,
 					 const HnswVisited *neighbour, uint16 anchor);
 
@@ -59,42 +58,32 @@ compare_numbers(const int *a, const int *b, const HnswVisited *visited)
  * paper's Algorithm 4 (a candidate is left out if one chosen before is nearer to
  * it than the new node is), then the nearest of those left out, as long as
  * there are slots.  A page has the places anyway, and whoever reads the node
- * sees all its links for one page.
+ * sees all its links for one page.  Those that fill come last, so that links
+ * back and the anchor go to neighbours on different sides of the new node first.
  */
 void
 vdb_hnsw_choose(HnswInsert *insert)
 {
 	HnswIndex  *index = insert->index;
 	int		   *order = vdb_palloc_array(int, Max(insert->nvisited, 1));
-	int		   *kept = vdb_palloc_array(int, index->slots);
-	bool	   *is_kept = (bool *) palloc0((Size) Max(insert->nvisited, 1));
+	bool	   *is_chosen = (bool *) palloc0((Size) Max(insert->nvisited, 1));
 	int			n = Min(sort_candidates(insert, order), CANDIDATES_PER_SLOT * index->slots);
-	int			nkept = 0;
 
-	for (int i = 0; i < n && nkept < index->slots; i++)
-	{
-		if (is_occluded(insert, &insert->visited[order[i]], kept, nkept))
-			continue;
-		kept[nkept++] = order[i];
-		is_kept[i] = true;
-	}
-	for (int i = 0; i < n && nkept < index->slots; i++)
-	{
-		if (!is_kept[i])
-		{
-			nkept++;
-			is_kept[i] = true;
-		}
-	}
 	insert->nchosen = 0;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && insert->nchosen < index->slots; i++)
 	{
-		if (is_kept[i])
+		if (is_occluded(insert, &insert->visited[order[i]]))
+			continue;
+		insert->chosen[insert->nchosen++] = order[i];
+		is_chosen[i] = true;
+	}
+	for (int i = 0; i < n && insert->nchosen < index->slots; i++)
+	{
+		if (!is_chosen[i])
 			insert->chosen[insert->nchosen++] = order[i];
 	}
 	pfree(order);
-	pfree(kept);
-	pfree(is_kept);
+	pfree(is_chosen);
 }
 
 /*
@@ -125,15 +114,19 @@ sort_candidates(HnswInsert *insert, int *order)
 	return n;
 }
 
+/*
+ * A neighbour that is chosen already is nearer to the candidate than the new
+ * node is.
+ */
 static bool
-is_occluded(const HnswInsert *insert, const HnswVisited *candidate, const int *kept, int nkept)
+is_occluded(const HnswInsert *insert, const HnswVisited *candidate)
 {
 	const HnswIndex *index = insert->index;
 
-	for (int i = 0; i < nkept; i++)
+	for (int i = 0; i < insert->nchosen; i++)
 	{
 		if (vdb_quant_vector_distance(&index->layout, index->kernels, candidate->stored,
-									  insert->visited[kept[i]].stored) < candidate->exact)
+									  insert->visited[insert->chosen[i]].stored) < candidate->exact)
 			return true;
 	}
 	return false;

@@ -23,6 +23,12 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/*
+ * Width of a search for each of ef_construction: estimates blur the order of
+ * candidates, as in scans.  Measured in README.md, "Links back".
+ */
+#define WIDTH_PER_EF 1.8
+
 /* A search goes on through so many nodes that are dying, times the width. */
 #define DEAD_PER_WIDTH 8
 
@@ -190,7 +196,7 @@ search_level(HnswInsert *insert, int level)
 	HnswIndex  *index = insert->index;
 	HnswWalk   *walk = insert->walk;
 	const HnswMeta *meta = &insert->meta;
-	int			width = index->ef_construction;
+	int			width = (int) ceil(WIDTH_PER_EF * index->ef_construction);
 	HnswRef		at;
 
 	insert->level = level;

@@ -53,7 +53,7 @@ typedef struct HnswInsert
 	int			nvisited;
 	int			room;			/* of visited */
 	int		   *by_number;		/* visited, in order of their numbers */
-	int		   *chosen;			/* the neighbours among visited, nearest first */
+	int		   *chosen;			/* the neighbours, among visited */
 	int			nchosen;
 	HnswRef		self;			/* the new node, once it is on its page */
 	uint32		parent;			/* number of the node with its anchor */
