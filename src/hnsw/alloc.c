@@ -104,15 +104,22 @@ vdb_hnsw_extend(HnswIndex *index)
 	if (nvectors > 0)
 		vectors = vdb_palloc_array(Buffer, nvectors);
 
-	/* one block after the other, so that the group is without gaps */
+	/*
+	 * One block after the other, so that the group is without gaps.  Where m is
+	 * small there may be more of them than a backend can hold locks.
+	 */
 	LockRelationForExtension(index->relation, ExclusiveLock);
 	nodes = vdb_extend_fork(index->relation, MAIN_FORKNUM, NULL);
 	for (int i = 0; i < nvectors; i++)
+	{
 		vectors[i] = vdb_extend_fork(index->relation, MAIN_FORKNUM, NULL);
+		LockBuffer(vectors[i], BUFFER_LOCK_UNLOCK);
+	}
 	UnlockRelationForExtension(index->relation, ExclusiveLock);
 
 	for (int i = 0; i < nvectors; i++)
 	{
+		LockBuffer(vectors[i], BUFFER_LOCK_EXCLUSIVE);
 		init_new_page(index, vectors[i], HNSW_PAGE_VECTOR, 0);
 		UnlockReleaseBuffer(vectors[i]);
 	}

@@ -15,17 +15,13 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
-/* Of the levels of nodes; any number will do. */
-#define LEVEL_SEED UINT64CONST(0x2545F4914F6CDD1D)
-
 /* Rows that may come beyond the estimate, before a second attempt is due */
 #define ESTIMATE_MARGIN 1.15
 #define ESTIMATE_EXTRA 1000
 
-static void plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows,
-					  int nprocesses);
 static HnswTeam *load_rows(HnswBuild *build, HnswBuildSize *size, const HnswMeta *meta);
-static void build_graph(HnswBuild *build);
+static void build_at_once(HnswBuild *build, HnswTeam *team, HnswMeta *meta);
+static void build_in_parts(HnswBuild *build, HnswTeam *team, HnswMeta *meta);
 static void connect_nodes(HnswBuild *build, HnswScratch *scratch);
 static void order_nodes(HnswBuild *build, HnswScratch *scratch);
 static double typical_norm(const HnswBuild *build);
@@ -51,22 +47,25 @@ vdb_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 
 	memset(&build, 0, sizeof(build));
 	vdb_hnsw_plan_layout(&meta, index);
+	build.context = context;
 	build.heap = heap;
 	build.info = info;
 	build.index = vdb_hnsw_open_meta(index, &meta);
-	plan_size(&size, build.index,
-			  vdb_hnsw_estimate_rows(heap) * ESTIMATE_MARGIN + ESTIMATE_EXTRA,
-			  1 + vdb_hnsw_plan_workers(heap, index));
+	vdb_hnsw_plan_size(&size, build.index,
+					   vdb_hnsw_estimate_rows(heap) * ESTIMATE_MARGIN + ESTIMATE_EXTRA,
+					   1 + vdb_hnsw_plan_workers(heap, index));
+	vdb_hnsw_announce_size(&size, build.index);
 
 	team = load_rows(&build, &size, &meta);
 	MemoryContextSwitchTo(old);
 	result = form_result(&build);
 	MemoryContextSwitchTo(context);
 	meta.typical_norm = typical_norm(&build);
-	build_graph(&build);
-	if (team != NULL)
-		vdb_hnsw_end_team(&build, team);
-	vdb_hnsw_emit_graph(&build, &meta);
+	vdb_hnsw_set_scale(&build);
+	if (vdb_hnsw_load_fits(&build))
+		build_at_once(&build, team, &meta);
+	else
+		build_in_parts(&build, team, &meta);
 	if (team != NULL)
 		vdb_hnsw_free_team(team);
 
@@ -99,6 +98,10 @@ vdb_hnsw_build_phase_name(int64 phase)
 			return "initializing";
 		case HNSW_PHASE_LOAD:
 			return "loading tuples";
+		case HNSW_PHASE_CLUSTER:
+			return "finding partitions";
+		case HNSW_PHASE_DIVIDE:
+			return "dividing tuples";
 		case HNSW_PHASE_LINK:
 			return "building graph";
 		case HNSW_PHASE_CONNECT:
@@ -129,24 +132,6 @@ vdb_hnsw_build_phase(HnswPhase phase, int64 total)
 }
 
 /*
- * Sizes for a build with at most nrows rows by some processes.
- */
-static void
-plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows, int nprocesses)
-{
-	memset(size, 0, sizeof(*size));
-	size->row_capacity = (uint32) Min(nrows, HNSW_NO_ROW - 1);
-	size->nprocesses = nprocesses;
-	size->params.capacity = size->row_capacity;
-	size->params.stride = (Size) index->layout.vector_bytes;
-	size->params.m = Min(index->m, index->slots);
-	size->params.max_links0 = index->slots;
-	size->params.level_ratio = vdb_hnsw_level_ratio(index->m);
-	size->params.ef_construction = index->ef_construction;
-	size->params.seed = LEVEL_SEED;
-}
-
-/*
  * Loads all rows, by as many processes as size says if there is shared memory
  * for them.  Returns the team if there is one; build->nprocesses says how many
  * have loaded.
@@ -170,12 +155,12 @@ load_rows(HnswBuild *build, HnswBuildSize *size, const HnswMeta *meta)
 		else
 		{
 			size->nprocesses = 1;
-			memory = MemoryContextAllocHuge(CurrentMemoryContext, vdb_hnsw_build_size(size));
+			memory = MemoryContextAllocHuge(CurrentMemoryContext, size->block);
 			vdb_hnsw_build_attach(build, size, memory, true);
 			build->shared->meta = *meta;
 			vdb_hnsw_load(build, NULL);
 		}
-		if (vdb_hnsw_load_fits(build))
+		if (size->is_limited || vdb_hnsw_load_fits(build))
 			return team;
 
 		/* more rows than estimated: now their number is known */
@@ -187,15 +172,16 @@ load_rows(HnswBuild *build, HnswBuildSize *size, const HnswMeta *meta)
 		}
 		else
 			pfree(memory);
-		plan_size(size, build->index, nrows, size->nprocesses);
+		vdb_hnsw_plan_size(size, build->index, nrows, size->nprocesses);
+		vdb_hnsw_announce_size(size, build->index);
 	}
 }
 
 /*
- * Makes the graph of the loaded nodes.
+ * Makes the graph of the loaded nodes in memory, and writes it.
  */
 static void
-build_graph(HnswBuild *build)
+build_at_once(HnswBuild *build, HnswTeam *team, HnswMeta *meta)
 {
 	HnswGraph  *g = &build->graph;
 	HnswScratch scratch;
@@ -212,6 +198,23 @@ build_graph(HnswBuild *build)
 	vdb_hnsw_build_phase(HNSW_PHASE_FILL, g->shared->count);
 	vdb_hnsw_fill_together(build, g, &scratch, g->shared->count);
 	order_nodes(build, &scratch);
+	if (team != NULL)
+		vdb_hnsw_end_team(build, team);
+	vdb_hnsw_emit_graph(build, meta);
+}
+
+/*
+ * The same for rows that memory has no room for.
+ */
+static void
+build_in_parts(HnswBuild *build, HnswTeam *team, HnswMeta *meta)
+{
+	HnswPartitionResult result;
+	HnswPartitions *partitions = vdb_hnsw_build_partitions(build, &result);
+
+	if (team != NULL)
+		vdb_hnsw_end_team(build, team);
+	vdb_hnsw_emit_partitions(build, partitions, &result, meta);
 }
 
 /*

@@ -31,6 +31,7 @@
 #include "storage/barrier.h"
 #include "storage/buffile.h"
 #include "storage/condition_variable.h"
+#include "storage/sharedfileset.h"
 
 /* A row of the table, in the list of the rows of a node */
 typedef struct HnswRow
@@ -46,6 +47,8 @@ typedef struct HnswRow
 typedef enum HnswPhase
 {
 	HNSW_PHASE_LOAD = 2,		/* 1 is the server's "initializing" */
+	HNSW_PHASE_CLUSTER,
+	HNSW_PHASE_DIVIDE,
 	HNSW_PHASE_LINK,
 	HNSW_PHASE_CONNECT,
 	HNSW_PHASE_FILL,
@@ -63,6 +66,7 @@ typedef struct HnswLoaded
 	double		nindexed;		/* with a vector that is in the index */
 	double		norm_sum;		/* of those */
 	double		max_norm;
+	uint64		nspilled;		/* rows in this process's file */
 	bool		has_broken_chain; /* of HOT updates */
 } HnswLoaded;
 
@@ -80,6 +84,10 @@ typedef struct HnswBuildSize
 	HnswParams	params;			/* capacity: nodes that can be loaded */
 	uint32		row_capacity;
 	int			nprocesses;
+	Size		block;			/* bytes of the block */
+	Size		wanted;			/* bytes that all rows need, block and other */
+	bool		is_limited;		/* by maintenance_work_mem: what does not fit
+								 * goes to files */
 } HnswBuildSize;
 
 /*
@@ -91,10 +99,11 @@ typedef struct HnswBuildShared
 	HnswBuildSize size;
 	HnswMeta	meta;
 
-	/* load: rows with a vector, and nodes; more than fit if there was no room */
+	/* load: rows with a vector, and nodes; more than fit where there was no room */
 	pg_atomic_uint64 nrows;
 	pg_atomic_uint64 nnodes;
 	HnswLoaded	loaded[HNSW_MAX_PROCESSES];
+	SharedFileSet files;		/* of workers, for rows that do not fit */
 
 	/* prepare: factor that brings distances into float's range */
 	double		scale;
@@ -135,7 +144,9 @@ typedef struct HnswBuild
 	uint32	   *parent;			/* from connect on, in the same place */
 	uint32	   *order;			/* in which nodes are written */
 
-	int64		progress;		/* nodes of graphs done before this one */
+	MemoryContext context;		/* of the whole build */
+	BufFile    *spilled;		/* rows of this process that do not fit */
+	bool		is_partitioned; /* the graph is one of many */
 } HnswBuild;
 
 /* The processes of a build, as its leader sees them */
@@ -152,8 +163,9 @@ typedef struct HnswWriter
 	uint32		next_place;
 	BlockNumber nblocks;		/* written so far */
 
-	/* page of nodes in work, pinned and locked */
-	Buffer		nodes;
+	/* pages in work, in private memory: no lock is held while nodes come */
+	Page		page;
+	Page		nodes;
 	int			ngroup;			/* places of it that have come */
 	char	   *vectors;		/* of its nodes, if they are split off */
 
@@ -198,8 +210,11 @@ vdb_hnsw_is_leader(const HnswBuild *build)
 extern void vdb_hnsw_build_phase(HnswPhase phase, int64 total);
 
 /* build_memory.c */
-extern Size vdb_hnsw_build_size(const HnswBuildSize *size);
-extern Size vdb_hnsw_build_total(const HnswBuildSize *size);
+extern void vdb_hnsw_plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows,
+							   int nprocesses);
+extern void vdb_hnsw_graph_params(HnswParams *params, const HnswIndex *index);
+extern void vdb_hnsw_announce_size(const HnswBuildSize *size, const HnswIndex *index);
+extern Size vdb_hnsw_block_head(void);
 extern void vdb_hnsw_build_attach(HnswBuild *build, const HnswBuildSize *size,
 								  void *memory, bool is_new);
 extern double vdb_hnsw_estimate_rows(Relation heap);
@@ -207,7 +222,18 @@ extern double vdb_hnsw_estimate_rows(Relation heap);
 /* build_load.c */
 extern void vdb_hnsw_load(HnswBuild *build, TableScanDesc scan);
 extern bool vdb_hnsw_load_fits(const HnswBuild *build);
+extern void vdb_hnsw_set_scale(HnswBuild *build);
 extern void vdb_hnsw_prepare_nodes(HnswBuild *build);
+
+/* build_spill.c */
+extern void vdb_hnsw_spill_row(HnswBuild *build, const void *vector, uint64 row);
+extern void vdb_hnsw_end_spill(HnswBuild *build);
+extern HnswPartitionParams vdb_hnsw_partition_params(const HnswIndex *index,
+													 VdbQuantLayout *layout);
+extern HnswPartitions *vdb_hnsw_build_partitions(HnswBuild *build,
+												 HnswPartitionResult *result);
+extern void vdb_hnsw_emit_partitions(HnswBuild *build, HnswPartitions *partitions,
+									 const HnswPartitionResult *result, HnswMeta *meta);
 
 /* build_graph.c */
 extern void vdb_hnsw_meet(HnswBuild *build);

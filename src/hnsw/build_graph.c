@@ -202,8 +202,8 @@ link_batches(HnswBuild *build, HnswGraph *g, HnswScratch *s)
 		if (vdb_hnsw_is_leader(build))
 		{
 			vdb_hnsw_finish_batch(g, shared->end);
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-										 build->progress + shared->end);
+			if (!build->is_partitioned)
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, shared->end);
 		}
 	}
 
@@ -224,8 +224,8 @@ fill_nodes(HnswBuild *build, HnswGraph *g, HnswScratch *s)
 	{
 		for (; node < end; node++)
 			vdb_hnsw_fill(g, s, node);
-		if (vdb_hnsw_is_leader(build))
-			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->progress + end);
+		if (vdb_hnsw_is_leader(build) && !build->is_partitioned)
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, end);
 	}
 	vdb_hnsw_meet(build);
 }

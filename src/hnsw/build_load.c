@@ -5,8 +5,9 @@
  *
  * Each process scans a part of the table, and unites the rows whose vectors
  * are stored with the same bytes.  Places for nodes and rows come from
- * counters that all processes share.  When they have run out, the rest of the
- * rows is only counted, so that the next attempt has the right size.
+ * counters that all processes share.  When they have run out because more rows
+ * came than were estimated, the rest is only counted, so that the next attempt
+ * has the right size; when memory is at its limit, it goes to files.
  *
  *-------------------------------------------------------------------------
  */
@@ -90,7 +91,6 @@ static void load_row(Relation relation, ItemPointer tid, Datum *values, bool *is
 static uint32 find_node(Load *load);
 static void unite_equal(HnswBuild *build);
 static void number_nodes(HnswBuild *build);
-static double distance_scale(const HnswBuild *build);
 
 /*
  * Loads the rows of this process: all of the table, from its first page on, if
@@ -122,6 +122,7 @@ vdb_hnsw_load(HnswBuild *build, TableScanDesc scan)
 							   vdb_hnsw_is_leader(build), load_row, &load, scan);
 	load.loaded->has_broken_chain = build->info->ii_BrokenHotChain;
 	MemoryContextDelete(context);
+	vdb_hnsw_end_spill(build);
 }
 
 /*
@@ -154,6 +155,8 @@ load_row(Relation relation, ItemPointer tid, Datum *values, bool *isnull,
 			build->rows[row].next = build->first_row[node];
 			build->first_row[node] = (uint32) row;
 		}
+		else if (shared->size.is_limited)
+			vdb_hnsw_spill_row(build, load->value.stored, vdb_hnsw_tid_row(tid));
 		norm = ldexp(load->value.rotated.norm, load->value.rotated.exponent);
 		loaded->norm_sum += norm;
 		loaded->max_norm = Max(loaded->max_norm, norm);
@@ -218,7 +221,6 @@ vdb_hnsw_prepare_nodes(HnswBuild *build)
 	if (build->nprocesses > 1)
 		unite_equal(build);
 	number_nodes(build);
-	build->shared->scale = distance_scale(build);
 }
 
 /*
@@ -308,11 +310,12 @@ number_nodes(HnswBuild *build)
 }
 
 /*
- * A power of two that brings all distances into the range of float: squares of
- * the largest vectors may exceed it, and those of the smallest may vanish.
+ * Sets the scale of distances, when all rows are loaded: a power of two that
+ * brings all of them into the range of float.  Squares of the largest vectors
+ * may exceed it, and those of the smallest may vanish.
  */
-static double
-distance_scale(const HnswBuild *build)
+void
+vdb_hnsw_set_scale(HnswBuild *build)
 {
 	double		max_norm = 0;
 	int			exponent;
@@ -320,11 +323,12 @@ distance_scale(const HnswBuild *build)
 
 	for (i = 0; i < build->nprocesses; i++)
 		max_norm = Max(max_norm, build->shared->loaded[i].max_norm);
+	build->shared->scale = 1;
 	if (max_norm == 0)
-		return 1;
+		return;
 	if (build->index->layout.metric == VDB_METRIC_L1)
 		(void) frexp(2 * max_norm * sqrt(build->index->layout.padded), &exponent);
 	else
 		(void) frexp(4 * max_norm * max_norm, &exponent);
-	return ldexp(1, MAX_DISTANCE_EXPONENT - exponent);
+	build->shared->scale = ldexp(1, MAX_DISTANCE_EXPONENT - exponent);
 }

@@ -15,9 +15,16 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
+/* Of the levels of nodes; any number will do. */
+#define LEVEL_SEED UINT64CONST(0x2545F4914F6CDD1D)
+
 /* Blocks of the table that are looked at to estimate its rows */
 #define SAMPLE_BLOCKS 256
 
+static Size block_size(const HnswBuildSize *size);
+static Size other_size(const HnswBuildSize *size);
+static void set_capacity(HnswBuildSize *size, double nnodes, double nrows);
+static void limit_size(HnswBuildSize *size, const HnswIndex *index, double nrows, Size limit);
 static Size lay_out(HnswBuild *build, const HnswBuildSize *size, char *memory);
 static double count_tuples(Relation heap, BlockNumber block, BufferAccessStrategy strategy);
 
@@ -55,10 +62,10 @@ lay_out(HnswBuild *build, const HnswBuildSize *size, char *memory)
 }
 
 /*
- * Bytes of the block.
+ * Bytes that the parts of the block take.
  */
-Size
-vdb_hnsw_build_size(const HnswBuildSize *size)
+static Size
+block_size(const HnswBuildSize *size)
 {
 	HnswBuild	build;
 
@@ -66,22 +73,117 @@ vdb_hnsw_build_size(const HnswBuildSize *size)
 }
 
 /*
- * Bytes that a build takes in all its processes.
+ * Bytes that a build takes beside the block, in all its processes.
  */
-Size
-vdb_hnsw_build_total(const HnswBuildSize *size)
+static Size
+other_size(const HnswBuildSize *size)
 {
 	Size		nodes = size->params.capacity;
 	Size		map = (sizeof(uint32) * 2 + 4) * 2 * nodes; /* of equal vectors */
-	Size		numbers = sizeof(uint32) * nodes; /* on disk */
 
-	return vdb_hnsw_build_size(size) + Max(map, numbers) +
-		(Size) size->nprocesses * vdb_hnsw_scratch_size(&size->params);
+	return map + (Size) size->nprocesses * vdb_hnsw_scratch_size(&size->params);
 }
 
 /*
- * Makes build use the block at memory, maxaligned and of
- * vdb_hnsw_build_size() bytes; an empty one if is_new.
+ * The head of the block, which other memory follows in a build in partitions.
+ */
+Size
+vdb_hnsw_block_head(void)
+{
+	return MAXALIGN(sizeof(HnswBuildShared));
+}
+
+/*
+ * Sizes for a build with at most nrows rows by some processes, within
+ * maintenance_work_mem.
+ */
+void
+vdb_hnsw_plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows, int nprocesses)
+{
+	Size		limit = (Size) maintenance_work_mem * 1024;
+
+	memset(size, 0, sizeof(*size));
+	size->nprocesses = nprocesses;
+	vdb_hnsw_graph_params(&size->params, index);
+	set_capacity(size, nrows, nrows);
+	if (size->wanted > limit)
+		limit_size(size, index, nrows, limit);
+}
+
+/*
+ * What the graph of an index is made with, but for its capacity.
+ */
+void
+vdb_hnsw_graph_params(HnswParams *params, const HnswIndex *index)
+{
+	memset(params, 0, sizeof(*params));
+	params->stride = (Size) index->layout.vector_bytes;
+	params->m = Min(index->m, index->slots);
+	params->max_links0 = index->slots;
+	params->level_ratio = vdb_hnsw_level_ratio(index->m);
+	params->ef_construction = index->ef_construction;
+	params->seed = LEVEL_SEED;
+}
+
+static void
+set_capacity(HnswBuildSize *size, double nnodes, double nrows)
+{
+	size->params.capacity = (uint32) Min(Max(nnodes, 1), HNSW_NO_ROW - 1);
+	size->row_capacity = (uint32) Min(Max(nrows, 1), HNSW_NO_ROW - 1);
+	size->block = block_size(size);
+	size->wanted = size->block + other_size(size);
+}
+
+/*
+ * Makes a size as large as the limit allows.  If it turns out that many rows
+ * have equal vectors, all may fit.  If not, partitions are built in the block,
+ * and need some memory for each row beside it.
+ */
+static void
+limit_size(HnswBuildSize *size, const HnswIndex *index, double nrows, Size limit)
+{
+	Size		wanted = size->wanted;
+	double		for_rows = Min(nrows, (double) (limit / 8 / sizeof(HnswRow)));
+	double		per_node;
+	double		left;
+	VdbQuantLayout layout;
+	HnswPartitionParams partitions = vdb_hnsw_partition_params(index, &layout);
+
+	per_node = ((double) wanted - sizeof(HnswBuildShared)) / size->params.capacity - sizeof(HnswRow);
+	left = (double) limit - (for_rows + nrows) * sizeof(HnswRow);
+	set_capacity(size, Max(left, (double) limit / 4) / per_node, for_rows);
+	size->block = Max(size->block,
+					  vdb_hnsw_block_head() + vdb_hnsw_partition_least_memory(&partitions));
+	size->wanted = wanted;
+	size->is_limited = true;
+}
+
+/*
+ * Tells the user how much memory a build will take, and what would be better.
+ */
+void
+vdb_hnsw_announce_size(const HnswBuildSize *size, const HnswIndex *index)
+{
+	const char *name = RelationGetRelationName(index->relation);
+	int64		megabytes = (int64) (size->wanted / (1024 * 1024) + 1);
+
+	if (!size->is_limited)
+	{
+		ereport(DEBUG1,
+				(errmsg_internal("building index \"%s\" takes about " INT64_FORMAT " MB of memory",
+								 name, megabytes)));
+		return;
+	}
+	ereport(NOTICE,
+			(errmsg("the graph of index \"%s\" does not fit into maintenance_work_mem", name),
+			 errdetail("It is built in parts, through temporary files, which takes longer."),
+			 errhint("With maintenance_work_mem = '" INT64_FORMAT "MB' it is built at once.",
+					 megabytes)));
+}
+
+/*
+ * Makes build use the block at memory, maxaligned and of size->block bytes; an
+ * empty one if is_new.
  */
 void
 vdb_hnsw_build_attach(HnswBuild *build, const HnswBuildSize *size, void *memory, bool is_new)

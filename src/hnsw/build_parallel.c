@@ -143,12 +143,13 @@ HnswTeam *
 vdb_hnsw_start_team(HnswBuild *build, const HnswBuildSize *size, const HnswMeta *meta)
 {
 	HnswTeam   *team;
-	dsm_segment *block = try_create_segment(vdb_hnsw_build_size(size));
+	dsm_segment *block = try_create_segment(size->block);
 
 	if (block == NULL)
 		return NULL;
 	vdb_hnsw_build_attach(build, size, dsm_segment_address(block), true);
 	build->shared->meta = *meta;
+	SharedFileSetInit(&build->shared->files, block);
 
 	team = (HnswTeam *) palloc0(sizeof(HnswTeam));
 	team->block = block;
@@ -373,10 +374,12 @@ vdb_hnsw_build_worker(dsm_segment *segment, shm_toc *toc)
 
 	memset(&build, 0, sizeof(build));
 	build.process = ParallelWorkerNumber + 1;
+	build.context = CurrentMemoryContext;
 	build.heap = heap;
 	build.info = BuildIndexInfo(index);
 	build.info->ii_Concurrent = start->is_concurrent;
 	vdb_hnsw_build_attach(&build, &start->size, dsm_segment_address(block), false);
+	SharedFileSetAttach(&build.shared->files, block);
 	build.index = vdb_hnsw_open_meta(index, &build.shared->meta);
 
 	InstrStartParallelQuery();

@@ -28,8 +28,7 @@
 #include "utils/memutils.h"
 
 static uint32 number_at(const HnswWriter *w, uint32 place);
-static Buffer new_page(HnswWriter *w, HnswPageKind kind);
-static void end_page(Buffer buffer, Size used);
+static void write_page(HnswWriter *w, Page page, Size used);
 static void begin_group(HnswWriter *w);
 static void end_group(HnswWriter *w);
 static void write_vector(HnswWriter *w, const char *from);
@@ -75,7 +74,12 @@ vdb_hnsw_write_begin(HnswWriter *w, HnswIndex *index, uint32 nupper, uint32 nnod
 	w->vectors = (char *) palloc((Size) per_page * (Size) index->layout.vector_bytes);
 	if (nnodes > 0)
 		(void) number_at(w, nupper + nnodes - 1);
-	UnlockReleaseBuffer(new_page(w, HNSW_PAGE_META));
+	w->nodes = (Page) palloc(BLCKSZ);
+	w->page = (Page) palloc(BLCKSZ);
+
+	/* it will be completed at the end */
+	vdb_hnsw_init_page(w->page, HNSW_PAGE_META);
+	write_page(w, w->page, 0);
 }
 
 /*
@@ -111,12 +115,12 @@ vdb_hnsw_write_node(HnswWriter *w, const HnswPlacedNode *placed)
 	if (placed->place != w->next_place++)
 		elog(ERROR, "node %u of index \"%s\" comes out of turn", placed->place,
 			 RelationGetRelationName(index->relation));
-	if (BufferIsValid(w->nodes) && BufferGetBlockNumber(w->nodes) != vdb_hnsw_block(index, number))
+	if (w->ngroup > 0 && w->nblocks != vdb_hnsw_block(index, number))
 		end_group(w);
-	if (!BufferIsValid(w->nodes))
+	if (w->ngroup == 0)
 		begin_group(w);
 
-	node = vdb_hnsw_node_at(index, BufferGetPage(w->nodes), vdb_hnsw_place(index, number));
+	node = vdb_hnsw_node_at(index, w->nodes, vdb_hnsw_place(index, number));
 	node->state = HNSW_LIVE;
 	node->level = (uint8) placed->level;
 	if (placed->level > 0)
@@ -134,7 +138,6 @@ vdb_hnsw_write_node(HnswWriter *w, const HnswPlacedNode *placed)
 
 	if (w->next_place % 64 == 0)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, w->next_place);
-	/* the buffer's lock holds off interrupts, so they are looked for between pages */
 }
 
 /*
@@ -172,7 +175,7 @@ vdb_hnsw_write_end(HnswWriter *w, HnswMeta *meta, const HnswWriterRoots *roots)
 	uint32		per_page = (uint32) index->nodes_per_page;
 	Buffer		buffer;
 
-	if (BufferIsValid(w->nodes))
+	if (w->ngroup > 0)
 		end_group(w);
 	if (w->nnodes > 0)
 	{
@@ -203,48 +206,32 @@ vdb_hnsw_write_end(HnswWriter *w, HnswMeta *meta, const HnswWriterRoots *roots)
 }
 
 /*
- * The next page of the index, pinned and locked exclusively.
+ * Writes a page whose first bytes are used as the next one of the index.
  */
-static Buffer
-new_page(HnswWriter *w, HnswPageKind kind)
+static void
+write_page(HnswWriter *w, Page page, Size used)
 {
 	Buffer		buffer;
 
 	CHECK_FOR_INTERRUPTS();
+	((PageHeader) page)->pd_lower = (LocationIndex) (PageGetContents(page) - (char *) page + used);
 	buffer = vdb_extend_fork(w->index->relation, MAIN_FORKNUM, w->strategy);
 	if (BufferGetBlockNumber(buffer) != w->nblocks)
 		elog(ERROR, "block %u of index \"%s\" was expected, not %u", w->nblocks,
 			 RelationGetRelationName(w->index->relation), BufferGetBlockNumber(buffer));
 	w->nblocks++;
-	vdb_hnsw_init_page(BufferGetPage(buffer), kind);
-	MarkBufferDirty(buffer);
-	return buffer;
-}
-
-/*
- * Ends the work on a page whose first bytes are used.
- */
-static void
-end_page(Buffer buffer, Size used)
-{
-	Page		page = BufferGetPage(buffer);
-
-	((PageHeader) page)->pd_lower =
-		(LocationIndex) (PageGetContents(page) - (char *) page + used);
+	memcpy(BufferGetPage(buffer), page, BLCKSZ);
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
 }
 
 /*
- * Begins a page of nodes, all FREE.
+ * Begins a page of nodes, all zero, which is FREE.
  */
 static void
 begin_group(HnswWriter *w)
 {
-	w->nodes = new_page(w, HNSW_PAGE_NODES);
-	w->ngroup = 0;
-	memset(PageGetContents(BufferGetPage(w->nodes)), 0,
-		   (Size) w->index->nodes_per_page * (Size) w->index->node_bytes);
+	vdb_hnsw_init_page(w->nodes, HNSW_PAGE_NODES);
 }
 
 /*
@@ -256,10 +243,10 @@ end_group(HnswWriter *w)
 	HnswIndex  *index = w->index;
 	int			i;
 
-	end_page(w->nodes, (Size) index->nodes_per_page * (Size) index->node_bytes);
-	w->nodes = InvalidBuffer;
+	write_page(w, w->nodes, (Size) index->nodes_per_page * (Size) index->node_bytes);
 	for (i = 0; index->vector_pages > 0 && i < index->nodes_per_page; i++)
 		write_vector(w, i < w->ngroup ? w->vectors + i * index->layout.vector_bytes : NULL);
+	w->ngroup = 0;
 }
 
 /*
@@ -272,18 +259,15 @@ write_vector(HnswWriter *w, const char *from)
 
 	while (left > 0)
 	{
-		Buffer		buffer = new_page(w, HNSW_PAGE_VECTOR);
 		Size		n = Min(left, HNSW_PAGE_BYTES);
-		char	   *to = PageGetContents(BufferGetPage(buffer));
 
+		vdb_hnsw_init_page(w->page, HNSW_PAGE_VECTOR);
 		if (from != NULL)
 		{
-			memcpy(to, from, n);
+			memcpy(PageGetContents(w->page), from, n);
 			from += n;
 		}
-		else
-			memset(to, 0, n);
-		end_page(buffer, n);
+		write_page(w, w->page, n);
 		left -= n;
 	}
 }
@@ -334,22 +318,19 @@ write_postings(HnswWriter *w)
 		elog(ERROR, "could not rewind a temporary file");
 	while (next < w->nsegments)
 	{
-		HnswSegment page[HNSW_SEGMENTS_PER_PAGE];
-		uint64		n = Min(w->nsegments - next, (uint64) HNSW_SEGMENTS_PER_PAGE);
-		uint64		i;
-		Buffer		buffer;
+		int			n = (int) Min(w->nsegments - next, (uint64) HNSW_SEGMENTS_PER_PAGE);
+		int			i;
 
-		vdb_buffile_read(w->segments, page, n * sizeof(HnswSegment));
+		vdb_hnsw_init_page(w->page, HNSW_PAGE_POSTINGS);
+		vdb_buffile_read(w->segments, vdb_hnsw_segment(w->page, 0), (Size) n * sizeof(HnswSegment));
 		for (i = n; i < HNSW_SEGMENTS_PER_PAGE; i++)
 		{
-			memset(&page[i], 0, sizeof(HnswSegment));
-			page[i].owner = page[i].next = vdb_hnsw_no_ref();
+			vdb_hnsw_segment(w->page, i)->owner = vdb_hnsw_no_ref();
+			vdb_hnsw_segment(w->page, i)->next = vdb_hnsw_no_ref();
 		}
-		buffer = new_page(w, HNSW_PAGE_POSTINGS);
-		memcpy(vdb_hnsw_segment(BufferGetPage(buffer), 0), page, sizeof(page));
-		vdb_hnsw_opaque(BufferGetPage(buffer))->is_listed = n < HNSW_SEGMENTS_PER_PAGE;
-		end_page(buffer, sizeof(page));
-		next += n;
+		vdb_hnsw_opaque(w->page)->is_listed = n < HNSW_SEGMENTS_PER_PAGE;
+		write_page(w, w->page, HNSW_SEGMENTS_PER_PAGE * sizeof(HnswSegment));
+		next += (uint64) n;
 	}
 	BufFileClose(w->segments);
 }
