@@ -107,8 +107,8 @@ def verdict_table(columns):
 def curve_table(results):
     header = ["ef_search"]
     for system in results.curves:
-        header += [f"{system}: recall (5 %)", "CPU us", "wall p50 / p99 us"]
-        header += ["pages: graph + heap"] if system != HNSWLIB else []
+        header += [f"{system}: recall (5 %)", "CPU us"]
+        header += ["CPU p99", "wall p50 / p99 us", "pages: graph + heap"] if system != HNSWLIB else []
     efs = sorted({p["ef"] for c in results.curves.values() for p in c})
     rows = []
     for ef in efs:
@@ -118,16 +118,14 @@ def curve_table(results):
         for system, curve in results.curves.items():
             p = figures.at_ef(curve, ef)
             if p is None:
-                row += [""] * (3 if system == HNSWLIB else 4)
+                row += [""] * (2 if system == HNSWLIB else 5)
                 continue
-            row += [f"{p['recall']:.3f} ({p['recall_p5']:.1f})", f"{p['cpu_us']:.0f}",
-                    f"{p['p50_us']:.0f} / {p['p99_us']:.0f}"]
+            row += [f"{p['recall']:.3f} ({p['recall_p5']:.1f})", f"{p['cpu_us']:.0f}"]
             if system != HNSWLIB:
                 pages = p["pages"]
-                row.append(f"{pages['graph'][0]:.0f} + "
-                           f"{pages['heap'][0] + pages['toast'][0]:.0f}")
-            elif system == HNSWLIB:
-                row[-1] = f"{p['wall_us']:.0f} (mean)"
+                row += [f"{p['cpu_p99_us']:.0f}",
+                        f"{p['wall_p50_us']:.0f} / {p['wall_p99_us']:.0f}",
+                        f"{pages['graph'][0]:.0f} + {pages['heap'][0] + pages['toast'][0]:.0f}"]
         rows.append(row)
     return table(header, rows)
 
@@ -217,7 +215,7 @@ within a run; the best of the runs counts. CPU time is that of the backend, from
 One client, prepared statements, binary parameters, warm cache, LIMIT 10, m = 16. \
 Recall counts a row that is as near as the tenth; "5 %" is the fifth percentile of \
 the queries. Where a curve begins above the recall asked for, its cheapest point \
-stands in (≤). p99 / p50 is taken of each query's best time. Pages are those that \
+stands in (≤). p99 / p50 is taken of each query's least CPU time. Pages are those that \
 PostgreSQL's counters show for the index, and for the table with its TOAST table. \
 Memory of a build is what the processes have beyond shared_buffers; with two \
 processes pgvector allocates all of maintenance_work_mem."""

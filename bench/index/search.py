@@ -59,20 +59,19 @@ class Searcher:
         self.session.run(f"SET hnsw.ef_search = {ef}")
 
     def search_all(self, queries=None):
-        """Runs every query once.  Returns (libpq's results, wall seconds of each,
-        CPU seconds of all)."""
-        execute, results, walls = self.session.execute, [], []
-        cpu = self.session.cpu()
-        clock = time.perf_counter
+        """Runs every query once.  Returns libpq's results, and for each query the
+        wall and the CPU seconds."""
+        execute, cpu, clock = self.session.execute, self.session.cpu, time.perf_counter
+        results, walls, cpus = [], [], [cpu()]
         for query in self.queries if queries is None else queries:
             start = clock()
             result = execute(b"q", [query])
             walls.append(clock() - start)
             results.append(result)
-        cpu = self.session.cpu() - cpu
+            cpus.append(cpu())
         for result in results:
             check(result)
-        return results, walls, cpu
+        return results, walls, np.diff(cpus).tolist()
 
     def pages(self):
         """Runs every query once more and returns the pages that a query fetched
@@ -85,6 +84,19 @@ class Searcher:
             after = self.counters()
         return {kind: [(a - b) / count for a, b in zip(after[kind], before[kind])]
                 for kind in after}
+
+    def scan_counters(self):
+        """Runs every query once more and returns what vecdb has counted of each
+        query ({}: the extension counts nothing)."""
+        if not self.session.run("SELECT 1 FROM pg_proc WHERE proname = 'vecdb_hnsw_stats'"):
+            return {}
+        def read():
+            cursor = self.session.connection.execute("SELECT * FROM vecdb_hnsw_stats()")
+            return dict(zip((c.name for c in cursor.description), cursor.fetchone()))
+        before = read()
+        self.search_all()
+        return {name: (value - before[name]) / len(self.queries)
+                for name, value in read().items()}
 
     def counters(self):
         ask = ("SELECT coalesce(sum(pg_stat_get_xact_blocks_fetched(r)), 0)::bigint, "
@@ -146,14 +158,19 @@ class InProcess:
         self.index.set_ef(max(ef, K))
 
     def search_all(self):
-        """As Searcher's, but all queries in one call, which suits hnswlib best."""
+        """As Searcher's, but all queries in one call, which suits hnswlib best;
+        each query gets the mean."""
         wall, cpu = time.perf_counter(), time.thread_time()
         labels, _ = self.index.knn_query(self.queries, k=K, num_threads=1)
-        cpu = time.thread_time() - cpu
-        wall = (time.perf_counter() - wall) / len(labels)
-        return labels, [wall] * len(labels), cpu
+        count = len(labels)
+        cpu = (time.thread_time() - cpu) / count
+        wall = (time.perf_counter() - wall) / count
+        return labels, [wall] * count, [cpu] * count
 
     def pages(self):
+        return {}
+
+    def scan_counters(self):
         return {}
 
     def found(self, labels):
@@ -172,23 +189,29 @@ def measure_point(searchers, ef, rounds):
         results, _, _ = searcher.search_all()       # warms up, and is judged
         values[name] = quality(searcher.dataset, searcher.found(results))
         values[name]["pages"] = searcher.pages()
+        values[name]["counters"] = searcher.scan_counters()
         values[name]["planner_chose_it"] = searcher.chosen
     for turn in range(rounds):
         names = list(searchers) if turn % 2 == 0 else list(searchers)[::-1]
         for name in names:
-            _, walls, cpu = searchers[name].search_all()
-            samples[name].append((walls, cpu))
+            samples[name].append(searchers[name].search_all()[1:])
     for name, runs in samples.items():
-        count = len(runs[0][0])
-        best = figures.per_query_best([walls for walls, _ in runs])
-        cpus = [1e6 * cpu / count for _, cpu in runs]
-        values[name] |= {
-            "ef": ef, "cpu_us": min(cpus), "cpu_us_median": figures.percentile(cpus, 50),
-            "wall_us": min(1e6 * sum(walls) / count for walls, _ in runs)}
-        for q in (50, 99):
-            values[name][f"p{q}_us"] = min(1e6 * figures.percentile(walls, q)
-                                           for walls, _ in runs)
-            values[name][f"best_p{q}_us"] = 1e6 * figures.percentile(best, q)
+        values[name] |= {"ef": ef} | cost(runs)
+    return values
+
+
+def cost(runs):
+    """Returns the figures of several runs of all queries, each (wall, CPU) seconds
+    of every query."""
+    walls, cpus = 1e6 * np.array([r[0] for r in runs]), 1e6 * np.array([r[1] for r in runs])
+    means = cpus.mean(axis=1)
+    # what a query itself takes, without what else the machine did
+    best = figures.per_query_best(cpus)
+    values = {"cpu_us": float(means.min()), "cpu_us_median": float(np.median(means)),
+              "wall_us": float(walls.mean(axis=1).min())}
+    for q in (50, 99):
+        values[f"wall_p{q}_us"] = min(figures.percentile(run, q) for run in walls.tolist())
+        values[f"cpu_p{q}_us"] = figures.percentile(best.tolist(), q)
     return values
 
 
@@ -257,9 +280,9 @@ def measure_small_cache(bench, dataset, ef_construction):
             for ef in EF_SEARCH_COLD:
                 searcher.set_ef(ef)
                 evict(files)
-                results, walls, cpu = searcher.search_all()
+                results, walls, cpus = searcher.search_all()
                 point = quality(dataset, searcher.found(results)) | {
-                    "ef": ef, "cpu_us": 1e6 * cpu / len(walls),
+                    "ef": ef, "cpu_us": 1e6 * sum(cpus) / len(cpus),
                     "wall_us": 1e6 * sum(walls) / len(walls)}
                 for kind, (fetched, read) in searcher.pages().items():
                     point[f"{kind}_fetched"], point[f"{kind}_read"] = fetched, read

@@ -160,6 +160,7 @@ class Session:
         self.pid = connection.info.backend_pid
         try:
             self.schedstat = os.open(f"/proc/{self.pid}/schedstat", os.O_RDONLY)
+            self.stat = os.open(f"/proc/{self.pid}/stat", os.O_RDONLY)
         except OSError as e:
             fail(f"cannot read the CPU time of the server's processes: {e}")
 
@@ -171,6 +172,7 @@ class Session:
 
     def close(self):
         os.close(self.schedstat)
+        os.close(self.stat)
         self.connection.close()
 
     def run(self, sql, parameters=None):
@@ -182,9 +184,12 @@ class Session:
         return self.run(sql, parameters)[0][0]
 
     def cpu(self):
-        """Returns the seconds that the backend, idle now, has been on a CPU."""
-        # it may still be on its way back to waiting for us
-        time.sleep(0.002)
+        """Returns the seconds that the backend, which has answered, has been on a
+        CPU, once it waits for the next request."""
+        # an answer arrives before the backend is done; the kernel adds the time
+        # of a running process up only now and then
+        while b") S" not in os.pread(self.stat, 100, 0):
+            time.sleep(0.00002)
         return figures.parse_schedstat(os.pread(self.schedstat, 100, 0).decode())
 
     def lsn(self):

@@ -5,6 +5,8 @@ import hashlib
 import importlib.metadata
 import subprocess
 
+import psycopg
+
 OURS = "vecdb"
 HNSWLIB = "hnswlib"
 M = 16
@@ -58,24 +60,28 @@ def find_systems(server, peers, source):
         if extension == OURS and (commit := revision(source)):
             version += f" ({commit})"
         found[name] = System(name, extension, version, digest)
-    if OURS in found and not has_access_method(server, found[OURS]):
-        print(f"{OURS}: left out, its build in this server has no access method hnsw",
-              flush=True)
-        del found[OURS]
+    for name, system in list(found.items()):
+        if (reason := why_unusable(server, system)) is not None:
+            print(f"{name}: left out, {reason}", flush=True)
+            del found[name]
     return found
 
 
-def has_access_method(server, system):
-    """Says whether the extension creates the access method hnsw."""
+def why_unusable(server, system):
+    """Says why the extension cannot be measured, None if it can."""
     with server.session("postgres") as session:
-        session.run("DROP DATABASE IF EXISTS probe")
+        session.run("DROP DATABASE IF EXISTS probe WITH (FORCE)")
         session.run("CREATE DATABASE probe TEMPLATE template0")
         try:
             with server.session("probe") as probe:
                 probe.run(f"CREATE EXTENSION {system.extension}")
-                return bool(probe.run("SELECT FROM pg_am WHERE amname = 'hnsw'"))
+                if not probe.run("SELECT 1 FROM pg_am WHERE amname = 'hnsw'"):
+                    return "it has no access method hnsw"
+        except psycopg.Error as e:
+            return f"it cannot be created: {e}"
         finally:
-            session.run("DROP DATABASE probe")
+            session.run("DROP DATABASE probe WITH (FORCE)")
+    return None
 
 
 def hnswlib_version():

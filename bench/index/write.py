@@ -170,9 +170,9 @@ def churn_quality(server, system, half, database):
     searcher = search.Searcher(server, system, half, "churn_v", database, "churn")
     try:
         searcher.set_ef(CHURN_EF)
-        results, _, cpu = searcher.search_all()
+        results, _, cpus = searcher.search_all()
         return search.quality(half, searcher.found(results)) | {
-            "cpu_us": 1e6 * cpu / len(results),
+            "cpu_us": 1e6 * sum(cpus) / len(cpus),
             "size": searcher.session.value("SELECT pg_relation_size('churn_v')")}
     finally:
         searcher.close()
@@ -221,7 +221,7 @@ def churn(bench, system, dataset, ef_construction, count):
 
 def index_check(session, index):
     """Returns what vecdb_index_check() reports ([] is sound), None without it."""
-    if not session.run("SELECT FROM pg_proc WHERE proname = 'vecdb_index_check'"):
+    if not session.run("SELECT 1 FROM pg_proc WHERE proname = 'vecdb_index_check'"):
         return None
     return [list(map(str, row)) for row in
             session.run("SELECT * FROM vecdb_index_check(%s::regclass)", [index])]
