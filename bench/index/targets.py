@@ -12,6 +12,7 @@ from .systems import HNSWLIB, OURS
 PEER = "pgvector"
 WIDE = 384                  # dimensions from which searches have to gain more
 RECALLS = (0.95, 0.99)
+NOISE = 0.001               # of a recall, between two builds of one system
 
 
 @dataclasses.dataclass
@@ -111,8 +112,8 @@ def judge_builds(r):
             yield judge_ratio(f"build, {what}, processes: {processes}", 3,
                               other[measure] / mine[measure], "exact")
             yield Verdict(f"... its recall at ef_search 40, processes: {processes}",
-                          f"≥ {other['recall40']:.3f}", f"{mine['recall40']:.3f}",
-                          mine["recall40"] >= other["recall40"])
+                          f"≥ {other['recall40']:.3f} - {NOISE}", f"{mine['recall40']:.3f}",
+                          mine["recall40"] >= other["recall40"] - NOISE)
     mine, other = r.builds.get((OURS, 1)), r.builds.get((PEER, 1))
     if mine and other:
         yield judge_most("index size, to pgvector's", 1 if r.dim >= 256 else 1.5,
