@@ -118,7 +118,7 @@ def parse_args():
     p.add_argument("--peer", action="append", metavar="EXTENSION",
                    help="another extension with an access method hnsw and pgvector's "
                         "names (default: vector)")
-    p.add_argument("--rounds", type=int, default=3, help="of a search (default %(default)s)")
+    p.add_argument("--rounds", type=int, default=5, help="of a search (default %(default)s)")
     p.add_argument("--again", action="store_true", help="measure what has a result, too")
     p.add_argument("--patient", action="store_true",
                    help="peers build above %d rows with little memory, too" % build.PEER_ROWS)

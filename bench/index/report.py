@@ -210,7 +210,7 @@ def churn_table(everything):
 
 NOTES = """\
 The systems share one server, each with a database of its own, and take turns \
-within a run; the best of the runs counts. CPU time is that of the backend, from \
+within a run, five times; the best of each query counts. CPU time is that of the backend, from \
 /proc/PID/schedstat; hnswlib runs in the benchmark's process, without a protocol. \
 One client, prepared statements, binary parameters, warm cache, LIMIT 10, m = 16. \
 Recall counts a row that is as near as the tenth; "5 %" is the fifth percentile of \
