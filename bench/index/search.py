@@ -97,7 +97,7 @@ class Searcher:
         before = read()
         self.search_all()
         return {name: (value - before[name]) / len(self.queries)
-                for name, value in read().items()}
+                for name, value in read().items() if isinstance(value, int)}
 
     def counters(self):
         ask = ("SELECT coalesce(sum(pg_stat_get_xact_blocks_fetched(r)), 0)::bigint, "
