@@ -4,7 +4,8 @@
     bench_index.py                          everything; takes hours, can be stopped
     bench_index.py --quick                  the same with few rows
     bench_index.py --dataset packages --system vecdb --cell search
-    bench_index.py --report > report.md     the tables so far, nothing is run
+    bench_index.py --report > report.md     the tables so far, nothing is run; of the
+                                            largest tables, or of those asked for
 
 Makes a PostgreSQL server of its own in the state directory (--state), from the
 installation that pg_config belongs to, which must have the extension vecdb and,
@@ -141,18 +142,25 @@ def parse_args():
     return a
 
 
-def run_cells(bench, a):
-    """Runs what was asked for; returns the number of measurements that failed.
-    One that fails leaves its place open, and the others go on."""
-    failed = 0
+def choose_datasets(a, store):
+    """Returns the datasets that were asked for and can be had."""
+    chosen = []
     for name in a.dataset or SOURCES:
         source = SOURCES[name]
         rows = a.rows or (source.quick if a.quick else source.rows)
         try:
-            dataset = Dataset(source, rows, bench.store, data_directories(a.data))
+            chosen.append(Dataset(source, rows, store, data_directories(a.data)))
         except FileNotFoundError as e:
-            print(f"{name}: left out, no file {e} (--data names its directory)", flush=True)
-            continue
+            if not a.report:
+                print(f"{name}: left out, no file {e} (--data names its directory)", flush=True)
+    return chosen
+
+
+def run_cells(bench, a):
+    """Runs what was asked for; returns the number of measurements that failed.
+    One that fails leaves its place open, and the others go on."""
+    failed = 0
+    for dataset in choose_datasets(a, bench.store):
         print(f"{dataset.name}: {dataset.rows:,} rows, {dataset.dim} dimensions, "
               f"{dataset.metric}", flush=True)
         dataset.load().truth()
@@ -185,7 +193,8 @@ def main():
             failed = run_cells(bench, a)
         finally:
             bench.server.stop()
-    text = report.make(store)
+    wanted = a.dataset or a.rows or a.quick
+    text = report.make(store, {d.name for d in choose_datasets(a, store)} if wanted else ())
     if a.write_results:
         report.insert(Path(a.write_results), text)
     print(text)

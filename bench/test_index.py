@@ -70,15 +70,16 @@ class Figures(unittest.TestCase):
         above = curve((10, 0.97, 50), (20, 1.0, 60))
         below = curve((10, 0.5, 10), (20, 0.9, 700))
         ratio = lambda a, b: figures.ratio_at_recall(a, b, 0.95, "cost")
-        for a, b, value, how in ((usual, slow, 5, "exact"), (above, slow, 10, "at least"),
-                                 (usual, above, 0.5, "at most"), (above, above, 1, "unknown"),
-                                 (usual, below, 7, "at least"), (above, below, 14, "at least")):
+        for a, b, value, how, at in (
+                (usual, slow, 5, "exact", 0.95), (above, slow, 10, "at least", 0.95),
+                (usual, above, 0.5, "exact", 0.97), (above, above, 1, "exact", 0.97),
+                (usual, below, 7, "at least", 0.95), (above, below, 14, "at least", 0.95)):
             got = ratio(a, b)
             self.assertAlmostEqual(got[0], value)
-            self.assertEqual(got[1], how)
-        self.assertEqual(ratio(below, usual), (None, "not reached"))
+            self.assertEqual(got[1:], (how, at))
+        self.assertEqual(ratio(below, usual), (None, "not reached", 0.95))
         free = curve((10, 0.90, 0), (20, 1.0, 0))
-        self.assertEqual(ratio(free, usual), (math.inf, "exact"))
+        self.assertEqual(ratio(free, usual), (math.inf, "exact", 0.95))
 
     def test_recall_lag(self):
         ours = curve((10, 0.90, 1), (20, 0.95, 1), (40, 0.99, 1))
@@ -223,9 +224,10 @@ class Judged(unittest.TestCase):
     def test_a_bound_from_the_wrong_side_is_open(self):
         self.assertIsNone(targets.judge_ratio("t", 5, 4, "at least").met)
         self.assertTrue(targets.judge_ratio("t", 5, 6, "at least").met)
-        self.assertIsNone(targets.judge_ratio("t", 5, 6, "at most").met)
-        self.assertFalse(targets.judge_ratio("t", 5, 4, "at most").met)
+        self.assertFalse(targets.judge_ratio("t", 5, 4, "exact").met)
         self.assertFalse(targets.judge_ratio("t", 5, None, "not reached").met)
+        self.assertEqual(targets.judge_ratio("t", 5, 4, "at least", 0.97).measured,
+                         "≥ 4x at 0.970")
 
     def test_fewer_rows_than_asked_for(self):
         r = self.results()

@@ -65,23 +65,22 @@ def at_recall(curve, recall, cost):
 
 
 def ratio_at_recall(ours, theirs, recall, cost):
-    """Returns (theirs / ours, how) of a cost at a recall: above 1, ours is
-    cheaper.  how is "exact"; "at least" where the true ratio may be larger
-    (ours has more recall even at its cheapest point, or theirs never gets
-    there: then its dearest point stands in); "unknown" where it may be either;
-    "not reached" (ratio None) where ours does not get there."""
-    mine, how_mine = at_recall(ours, recall, cost)
+    """Returns (theirs / ours, how, at) of a cost at a recall: above 1, ours is
+    cheaper.  Where their curve begins above the recall, the comparison is made
+    at its first recall; `at` says which it was.  how is "exact"; "at least"
+    where the true ratio may be larger (ours has more recall even at its
+    cheapest point, or theirs never gets there: then its dearest point stands
+    in); "not reached" (ratio None) where ours does not get there."""
+    first = min(theirs, key=lambda p: p["ef"])["recall"]
+    at = max(recall, first)
+    mine, how_mine = at_recall(ours, at, cost)
     if mine is None:
-        return None, "not reached"
-    other, how_other = at_recall(theirs, recall, cost)
+        return None, "not reached", at
+    other, how_other = at_recall(theirs, at, cost)
     if other is None:
         other, how_other = max(p[cost] for p in theirs), "at least"
-    if mine == 0:
-        return math.inf, "exact"
-    how = {("exact", "exact"): "exact", ("at most", "exact"): "at least",
-           ("exact", "at least"): "at least", ("at most", "at least"): "at least",
-           ("exact", "at most"): "at most"}.get((how_mine, how_other), "unknown")
-    return other / mine, how
+    how = "exact" if how_mine == how_other == "exact" else "at least"
+    return (other / mine if mine > 0 else math.inf), how, at
 
 
 def at_ef(curve, ef):

@@ -31,11 +31,12 @@ def dataset_rows(name):
     return int(name.rpartition("-")[2])
 
 
-def latest_datasets(store):
-    """Returns, per source, the name of the dataset with the most rows."""
+def choose_datasets(store, wanted=()):
+    """Returns, per source, the name of the dataset with the most rows; with
+    names wanted, those of them that have results."""
     names = {r["key"]["dataset"] for r in store.records.values()}
     found = {}
-    for name in names:
+    for name in names & set(wanted) if wanted else names:
         source = name.rpartition("-")[0]
         if source not in found or dataset_rows(name) > dataset_rows(found[source]):
             found[source] = name
@@ -214,16 +215,16 @@ within a run, five times; the best of each query counts. CPU time is that of the
 /proc/PID/schedstat; hnswlib runs in the benchmark's process, without a protocol. \
 One client, prepared statements, binary parameters, warm cache, LIMIT 10, m = 16. \
 Recall counts a row that is as near as the tenth; "5 %" is the fifth percentile of \
-the queries. Where a curve begins above the recall asked for, its cheapest point \
-stands in (≤). p99 / p50 is taken of each query's least CPU time. Pages are those that \
+the queries. Where pgvector's curve begins above the recall asked for, the comparison is \
+made at its first recall; where vecdb's does, its cheapest point stands in (≥). p99 / p50 is taken of each query's least CPU time. Pages are those that \
 PostgreSQL's counters show for the index, and for the table with its TOAST table. \
 Memory of a build is what the processes have beyond shared_buffers; with two \
 processes pgvector allocates all of maintenance_work_mem."""
 
 
-def make(store):
-    """Returns the section as Markdown."""
-    datasets = latest_datasets(store)
+def make(store, wanted=()):
+    """Returns the section as Markdown, on the datasets wanted or the largest."""
+    datasets = choose_datasets(store, wanted)
     if not datasets:
         return f"{BEGIN}\n\nNothing has been measured.\n\n{END}"
     everything = {}

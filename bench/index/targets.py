@@ -35,21 +35,22 @@ class Results:
     churn: dict
 
 
-def times(value, how="exact"):
-    """Returns a ratio as text."""
-    sign = {"exact": "", "at least": "≥ ", "at most": "≤ ", "unknown": "~ "}[how]
-    return f"{sign}{value:.3g}x"
-
-
-def judge_ratio(target, needed, value, how):
-    """A verdict on a ratio that has to be at least so much; one that only bounds
-    the truth from the wrong side is not judged."""
+def judge_ratio(target, needed, value, how="exact", at=None):
+    """A verdict on a ratio that has to be at least so much; a lower bound that
+    is not enough is not judged.  at: the recall, where it is not the target's."""
     if value is None:
         return Verdict(target, f"≥ {needed:g}x", how, False)
-    met = value >= needed
-    if (how == "at least" and not met) or (how == "at most" and met) or how == "unknown":
-        met = None
-    return Verdict(target, f"≥ {needed:g}x", times(value, how), met)
+    met = True if value >= needed else None if how == "at least" else False
+    measured = ("≥ " if how == "at least" else "") + f"{value:.3g}x"
+    if at is not None:
+        measured += f" at {at:.3f}"
+    return Verdict(target, f"≥ {needed:g}x", measured, met)
+
+
+def judge_at_recall(target, needed, ours, theirs, recall, cost):
+    """A verdict on the ratio of a cost at a recall."""
+    value, how, at = figures.ratio_at_recall(ours, theirs, recall, cost)
+    return judge_ratio(target, needed, value, how, at if at > recall else None)
 
 
 def judge_most(target, most, value, form="{:.3g}"):
@@ -62,12 +63,12 @@ def judge_searches(r):
         return
     needed = 5 if r.dim >= WIDE else 3
     for recall in RECALLS if theirs else ():
-        yield judge_ratio(f"queries per CPU second at recall {recall}, to pgvector", needed,
-                          *figures.ratio_at_recall(ours, theirs, recall, "cpu_us"))
+        yield judge_at_recall(f"queries per CPU second at recall {recall}, to pgvector",
+                              needed, ours, theirs, recall, "cpu_us")
     in_process = r.curves.get(HNSWLIB)
     for recall in RECALLS if in_process and r.dim >= 768 else ():
-        yield judge_ratio(f"... to hnswlib in process, recall {recall}", 1,
-                          *figures.ratio_at_recall(ours, in_process, recall, "cpu_us"))
+        yield judge_at_recall(f"queries per CPU second at recall {recall}, to hnswlib in process",
+                              1, ours, in_process, recall, "cpu_us")
     worst = max(ours, key=lambda p: p["cpu_p99_us"] / p["cpu_p50_us"])
     yield judge_most("p99 / p50 of the CPU time, worst ef_search", 3,
                      worst["cpu_p99_us"] / worst["cpu_p50_us"])
@@ -95,13 +96,12 @@ def judge_pages(r):
             for name, curve in r.curves.items() if name != HNSWLIB}
     if OURS in flat and PEER in flat:
         for recall in RECALLS:
-            yield judge_ratio(f"graph pages at recall {recall}, pgvector's to ours", 8,
-                              *figures.ratio_at_recall(flat[OURS], flat[PEER], recall, "graph"))
+            yield judge_at_recall(f"graph pages at recall {recall}, pgvector's to ours", 8,
+                                  flat[OURS], flat[PEER], recall, "graph")
     if OURS in r.small_cache and PEER in r.small_cache:
-        yield judge_ratio(
+        yield judge_at_recall(
             "graph pages read at recall 0.95, shared_buffers a tenth of the index", 8,
-            *figures.ratio_at_recall(r.small_cache[OURS]["points"], r.small_cache[PEER]["points"],
-                                     0.95, "graph_read"))
+            r.small_cache[OURS]["points"], r.small_cache[PEER]["points"], 0.95, "graph_read")
 
 
 def judge_builds(r):
@@ -110,8 +110,8 @@ def judge_builds(r):
         if mine and other:
             what = "CPU time" if measure == "cpu" else "wall time"
             yield judge_ratio(f"build, {what}, processes: {processes}", 3,
-                              other[measure] / mine[measure], "exact")
-            yield Verdict(f"... its recall at ef_search 40, processes: {processes}",
+                              other[measure] / mine[measure])
+            yield Verdict(f"recall of that index at ef_search 40, processes: {processes}",
                           f"≥ {other['recall40']:.3f} - {NOISE}", f"{mine['recall40']:.3f}",
                           mine["recall40"] >= other["recall40"] - NOISE)
     mine, other = r.builds.get((OURS, 1)), r.builds.get((PEER, 1))
@@ -132,7 +132,7 @@ def judge_writes(r):
     mine, other = r.insert.get(OURS), r.insert.get(PEER)
     if mine and other:
         yield judge_ratio("single-row inserts per CPU second, to pgvector", 3,
-                          other["no_images"]["cpu_us"] / mine["no_images"]["cpu_us"], "exact")
+                          other["no_images"]["cpu_us"] / mine["no_images"]["cpu_us"])
         yield judge_most("index's WAL of an insert after a checkpoint, to pgvector's", 0.5,
                          index_wal(mine, "after_checkpoint")
                          / index_wal(other, "after_checkpoint"), "{:.2f}x")
