@@ -80,6 +80,12 @@ format:
 bench: $(BENCH_PROGRAMS)
 	bench/run
 
+# The hnsw index beside pgvector's: a server of its own, hours, resumable.
+# BENCH_INDEX="--quick" or any other options of bench/bench_index.py.
+PYTHON ?= python3
+bench-index:
+	$(PYTHON) bench/bench_index.py --pg-config $(PG_CONFIG) $(BENCH_INDEX)
+
 help:
 	@echo 'make            build the extension'
 	@echo 'make install    install it into the server that PG_CONFIG names'
@@ -87,6 +93,7 @@ help:
 	@echo 'make lint       layers, sizes, symbols, headers, shell, formatting'
 	@echo 'make format     rewrite the C sources in the project style'
 	@echo 'make bench      micro-benchmarks and query benchmarks (long)'
+	@echo 'make bench-index  the hnsw index beside pgvector (hours; resumable)'
 	@echo './vecdb test    every suite, with all its set-up'
 
-.PHONY: unit lint format bench help
+.PHONY: unit lint format bench bench-index help
