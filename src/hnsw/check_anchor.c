@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * check_anchor.c
- *	  Verification, P4: along anchors every node of level 0 can be reached
+ *	  Verification, P4: along anchors every LIVE node of level 0 can be reached
  *	  from the root.
  *
  * Anchors move while pages are read one after the other, so that an anchor may
@@ -30,6 +30,7 @@ static void resolve_all(HnswCheck *check);
 static void resolve(HnswCheck *check, uint32 number);
 static bool use_more_anchors(HnswCheck *check);
 static void mark_root(HnswCheck *check, HnswRef root);
+static bool is_in_use(const HnswCheck *check, uint32 number);
 static bool is_wanted(const HnswCheck *check, uint32 number);
 static void report_top(HnswCheck *check, uint32 number);
 
@@ -135,11 +136,22 @@ mark_root(HnswCheck *check, HnswRef root)
 		check->facts[vdb_hnsw_ref_number(root)].state |= REACHED;
 }
 
-/* Does P4 speak of the node? */
+/* Can the node be on the way from the root to others? */
+static bool
+is_in_use(const HnswCheck *check, uint32 number)
+{
+	return (check->facts[number].state & HNSW_FACT_STATE) != HNSW_FREE &&
+		check->facts[number].level == 0;
+}
+
+/*
+ * Must it be reached?  No anchor leads to a DYING one any more once vacuum has
+ * led the anchors around it, and a vacuum that was interrupted leaves it so.
+ */
 static bool
 is_wanted(const HnswCheck *check, uint32 number)
 {
-	return (check->facts[number].state & HNSW_FACT_STATE) != HNSW_FREE &&
+	return (check->facts[number].state & HNSW_FACT_STATE) == HNSW_LIVE &&
 		check->facts[number].level == 0;
 }
 
@@ -152,7 +164,7 @@ resolve_all(HnswCheck *check)
 	{
 		if (i % 65536 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (is_wanted(check, (uint32) i))
+		if (is_in_use(check, (uint32) i))
 			resolve(check, (uint32) i);
 	}
 }
