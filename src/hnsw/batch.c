@@ -212,14 +212,18 @@ vdb_hnsw_next_row(HnswScan *scan, HnswRow *row)
 		}
 		scan->next_tid = 0;
 		if (vdb_hnsw_ref_is_valid(scan->segments))
+		{
+			vdb_hnsw_guard_chain(scan->index, &scan->chain_guard, scan->segments);
 			scan->ntids = vdb_hnsw_read_segment(scan->index, scan->segments, result->ref,
 												scan->tids, &scan->segments);
+		}
 		else if (scan->next < scan->batch)
 		{
 			result = &scan->pool[scan->next++];
 			scan->ntids = result->ntids;
 			memcpy(scan->tids, result->tids, sizeof(result->tids));
 			scan->segments = result->segments;
+			memset(&scan->chain_guard, 0, sizeof(scan->chain_guard));
 		}
 		else
 			return false;

@@ -197,7 +197,7 @@ check_meta(HnswCheck *check)
 static void
 check_start(HnswCheck *check, const char *what, HnswRef ref, int level)
 {
-	HnswNodeCopy *node = &check->node;
+	HnswCheckNode *node = &check->node;
 	uint32		number = vdb_hnsw_ref_number(ref);
 	HnswPresence found;
 	HnswMeta	now;

@@ -39,14 +39,14 @@ typedef struct HnswAnchor
 } HnswAnchor;
 
 /* A node, copied from its page */
-typedef struct HnswNodeCopy
+typedef struct HnswCheckNode
 {
 	uint32		number;
 	HnswNode	node;
 	char	   *slots;			/* the links in use */
 	char	   *stored;
 	bool		has_vector;		/* stored is complete and passed its checks */
-} HnswNodeCopy;
+} HnswCheckNode;
 
 /* What is at a number */
 typedef enum HnswPresence
@@ -102,8 +102,8 @@ typedef struct HnswCheck
 	Snapshot	snapshot;		/* of the rows, older than what is read of the index */
 
 	/* working memory of nodes */
-	HnswNodeCopy node;
-	HnswNodeCopy other;
+	HnswCheckNode node;
+	HnswCheckNode other;
 	void	   *encoder;
 	char	   *encoded;		/* a slot, computed again */
 } HnswCheck;
@@ -116,7 +116,7 @@ extern void vdb_hnsw_check_report_node(HnswCheck *check, uint32 number,
 
 /* check_page.c */
 extern void vdb_hnsw_check_pages(HnswCheck *check);
-extern HnswPresence vdb_hnsw_check_read(HnswCheck *check, uint32 number, HnswNodeCopy *copy);
+extern HnswPresence vdb_hnsw_check_read(HnswCheck *check, uint32 number, HnswCheckNode *copy);
 extern bool vdb_hnsw_check_copy_page(HnswCheck *check, BlockNumber block, HnswPageKind kind);
 
 /* check_anchor.c */
@@ -130,13 +130,13 @@ extern void vdb_hnsw_check_links(HnswCheck *check);
 
 /* check_posting.c */
 extern void vdb_hnsw_check_begin_postings(HnswCheck *check);
-extern void vdb_hnsw_check_tids(HnswCheck *check, const HnswNodeCopy *node);
+extern void vdb_hnsw_check_tids(HnswCheck *check, const HnswCheckNode *node);
 extern void vdb_hnsw_check_postings(HnswCheck *check);
 extern int	vdb_hnsw_check_count_tid(HnswCheck *check, uint32 number, ItemPointer tid);
 
 /* check_heap.c */
 extern void vdb_hnsw_check_begin_tids(HnswCheck *check);
-extern void vdb_hnsw_check_put_tids(HnswCheck *check, const HnswNodeCopy *node);
+extern void vdb_hnsw_check_put_tids(HnswCheck *check, const HnswCheckNode *node);
 extern void vdb_hnsw_check_compare_tids(HnswCheck *check);
 
 #endif							/* VDB_HNSW_CHECK_H */

@@ -151,7 +151,7 @@ get_entry(HnswCheck *check, Tuplesortstate *sort, TidEntry *entry)
  * Takes the heap TIDs of a node, in check->tids.
  */
 void
-vdb_hnsw_check_put_tids(HnswCheck *check, const HnswNodeCopy *node)
+vdb_hnsw_check_put_tids(HnswCheck *check, const HnswCheckNode *node)
 {
 	TidEntry	entry = {0, node->number, 0};
 

@@ -16,13 +16,13 @@
 #include "miscadmin.h"
 
 static void check_node(HnswCheck *check, uint32 number);
-static bool check_ref(HnswCheck *check, const HnswNodeCopy *node, int i);
-static void check_target(HnswCheck *check, const HnswNodeCopy *node, int i,
+static bool check_ref(HnswCheck *check, const HnswCheckNode *node, int i);
+static void check_target(HnswCheck *check, const HnswCheckNode *node, int i,
 						 const VdbSlotEncoder *encoder);
-static void check_stale(HnswCheck *check, const HnswNodeCopy *node, int i, HnswPresence found);
+static void check_stale(HnswCheck *check, const HnswCheckNode *node, int i, HnswPresence found);
 static bool is_known(const HnswCheck *check, HnswRef ref, int level);
-static void check_below(HnswCheck *check, const HnswNodeCopy *node);
-static bool still_has(HnswCheck *check, const HnswNodeCopy *node, HnswRef ref);
+static void check_below(HnswCheck *check, const HnswCheckNode *node);
+static bool still_has(HnswCheck *check, const HnswCheckNode *node, HnswRef ref);
 
 /*
  * Checks the links and the heap TIDs of all nodes.
@@ -44,7 +44,7 @@ static void
 check_node(HnswCheck *check, uint32 number)
 {
 	HnswIndex  *index = check->index;
-	HnswNodeCopy *node = &check->node;
+	HnswCheckNode *node = &check->node;
 	VdbSlotEncoder encoder;
 	bool		with_slots;
 
@@ -80,7 +80,7 @@ check_node(HnswCheck *check, uint32 number)
  * looking.
  */
 static bool
-check_ref(HnswCheck *check, const HnswNodeCopy *node, int i)
+check_ref(HnswCheck *check, const HnswCheckNode *node, int i)
 {
 	HnswIndex  *index = check->index;
 	HnswRef		ref = vdb_hnsw_link(index, node->slots, i);
@@ -111,11 +111,11 @@ check_ref(HnswCheck *check, const HnswNodeCopy *node, int i)
  * an encoder.
  */
 static void
-check_target(HnswCheck *check, const HnswNodeCopy *node, int i, const VdbSlotEncoder *encoder)
+check_target(HnswCheck *check, const HnswCheckNode *node, int i, const VdbSlotEncoder *encoder)
 {
 	HnswIndex  *index = check->index;
 	HnswRef		ref = vdb_hnsw_link(index, node->slots, i);
-	HnswNodeCopy *target = &check->other;
+	HnswCheckNode *target = &check->other;
 	HnswPresence found;
 
 	if (encoder == NULL && is_known(check, ref, node->node.level))
@@ -170,7 +170,7 @@ is_known(const HnswCheck *check, HnswRef ref, int level)
  * Link i is stale: what it led to is gone (check->other is there now).
  */
 static void
-check_stale(HnswCheck *check, const HnswNodeCopy *node, int i, HnswPresence found)
+check_stale(HnswCheck *check, const HnswCheckNode *node, int i, HnswPresence found)
 {
 	HnswRef		ref = vdb_hnsw_link(check->index, node->slots, i);
 	uint32		number = node->number;
@@ -189,9 +189,9 @@ check_stale(HnswCheck *check, const HnswNodeCopy *node, int i, HnswPresence foun
  * Has the node that was copied the same link now?  Uses check->other.
  */
 static bool
-still_has(HnswCheck *check, const HnswNodeCopy *node, HnswRef ref)
+still_has(HnswCheck *check, const HnswCheckNode *node, HnswRef ref)
 {
-	HnswNodeCopy *now = &check->other;
+	HnswCheckNode *now = &check->other;
 
 	if (vdb_hnsw_check_read(check, node->number, now) != HNSW_FOUND_NODE ||
 		now->node.version != node->node.version)
@@ -211,10 +211,10 @@ still_has(HnswCheck *check, const HnswNodeCopy *node, HnswRef ref)
  * the same vector, or to one that is gone (P11).
  */
 static void
-check_below(HnswCheck *check, const HnswNodeCopy *node)
+check_below(HnswCheck *check, const HnswCheckNode *node)
 {
 	HnswRef		ref = node->node.next;
-	HnswNodeCopy *below = &check->other;
+	HnswCheckNode *below = &check->other;
 	HnswPresence found = vdb_hnsw_check_read(check, vdb_hnsw_ref_number(ref), below);
 
 	if (found == HNSW_FOUND_BAD)

@@ -18,7 +18,7 @@ static void note_nodes(HnswCheck *check, BlockNumber block);
 static int	used_bytes(HnswCheck *check, Page page, uint8 kind);
 static bool is_untouched(const HnswNode *node);
 static const char *node_fault(const HnswIndex *index, const HnswNode *node);
-static void copy_node(HnswCheck *check, Page page, HnswNodeCopy *copy);
+static void copy_node(HnswCheck *check, Page page, HnswCheckNode *copy);
 static bool copy_split_vector(HnswCheck *check, uint32 number, char *out);
 
 /*
@@ -230,7 +230,7 @@ vdb_hnsw_check_copy_page(HnswCheck *check, BlockNumber block, HnswPageKind kind)
  * Copies the node that has a number, with what it has now.
  */
 HnswPresence
-vdb_hnsw_check_read(HnswCheck *check, uint32 number, HnswNodeCopy *copy)
+vdb_hnsw_check_read(HnswCheck *check, uint32 number, HnswCheckNode *copy)
 {
 	HnswIndex  *index = check->index;
 	BlockNumber block = vdb_hnsw_block(index, number);
@@ -272,7 +272,7 @@ vdb_hnsw_check_read(HnswCheck *check, uint32 number, HnswNodeCopy *copy)
  * Copies links and vector of a sane node whose page is locked.
  */
 static void
-copy_node(HnswCheck *check, Page page, HnswNodeCopy *copy)
+copy_node(HnswCheck *check, Page page, HnswCheckNode *copy)
 {
 	HnswIndex  *index = check->index;
 	HnswNode   *node = vdb_hnsw_node_at(index, page, vdb_hnsw_place(index, copy->number));

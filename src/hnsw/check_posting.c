@@ -16,14 +16,18 @@
 /* Readings of a chain that must all have failed alike */
 #define TRIES 5
 
+static const char not_its_own[] = "belongs to another node or to none";
+
 /* Why a chain could not be read to its end */
 typedef struct ChainFault
 {
 	const char *what;			/* NULL: it could */
+	bool		is_other;		/* the segment at is not the node's */
 	HnswRef		at;
 } ChainFault;
 
-static ChainFault read_tids(HnswCheck *check, const HnswNodeCopy *node, bool do_mark);
+static bool was_freeing(const HnswCheckNode *node, ChainFault fault);
+static ChainFault read_tids(HnswCheck *check, const HnswCheckNode *node, bool do_mark);
 static const char *read_segment(HnswCheck *check, HnswRef at, HnswRef owner, HnswRef *next);
 static void add_tids(HnswCheck *check, const ItemPointerData *tids, int n);
 static void mark_segment(HnswCheck *check, HnswRef at);
@@ -46,9 +50,9 @@ vdb_hnsw_check_begin_postings(HnswCheck *check)
  * compared with all others.  Uses check->other and check->page.
  */
 void
-vdb_hnsw_check_tids(HnswCheck *check, const HnswNodeCopy *node)
+vdb_hnsw_check_tids(HnswCheck *check, const HnswCheckNode *node)
 {
-	const HnswNodeCopy *now = node;
+	const HnswCheckNode *now = node;
 	ChainFault	fault = read_tids(check, now, true);
 
 	for (int i = 1; fault.what != NULL && i < TRIES; i++)
@@ -59,6 +63,8 @@ vdb_hnsw_check_tids(HnswCheck *check, const HnswNodeCopy *node)
 			return;				/* freed meanwhile */
 		fault = read_tids(check, now, true);
 	}
+	if (fault.what != NULL && was_freeing(now, fault))
+		fault.what = NULL;
 	if (fault.what != NULL)
 		vdb_hnsw_check_report_node(check, node->number, "segment %u of block %u %s",
 								   fault.at.extra, vdb_hnsw_ref_number(fault.at), fault.what);
@@ -80,15 +86,26 @@ vdb_hnsw_check_tids(HnswCheck *check, const HnswNodeCopy *node)
 }
 
 /*
+ * Vacuum frees the segments of a dying node before the node: after a crash
+ * in between it still leads to its first one.
+ */
+static bool
+was_freeing(const HnswCheckNode *node, ChainFault fault)
+{
+	return node->node.state == HNSW_DYING && fault.is_other &&
+		vdb_hnsw_ref_equals(fault.at, node->node.next);
+}
+
+/*
  * Sets check->tids to the heap TIDs of a node as it was copied.
  */
 static ChainFault
-read_tids(HnswCheck *check, const HnswNodeCopy *node, bool do_mark)
+read_tids(HnswCheck *check, const HnswCheckNode *node, bool do_mark)
 {
 	HnswRef		owner = vdb_hnsw_make_ref(node->number, node->node.version);
 	HnswRef		at = node->node.next;
 	HnswRef		seen = vdb_hnsw_no_ref();
-	ChainFault	fault = {NULL, at};
+	ChainFault	fault = {NULL, false, at};
 
 	check->ntids = 0;
 	add_tids(check, node->node.tids, node->node.ntids);
@@ -100,7 +117,10 @@ read_tids(HnswCheck *check, const HnswNodeCopy *node, bool do_mark)
 			mark_segment(check, at);
 		fault.what = read_segment(check, at, owner, &at);
 		if (fault.what != NULL)
+		{
+			fault.is_other = fault.what == not_its_own;
 			break;
+		}
 		/* Brent's: keep a position, twice as long each time */
 		if (vdb_hnsw_ref_is_valid(at) && memcmp(&at, &seen, sizeof(at)) == 0)
 		{
@@ -127,7 +147,7 @@ read_segment(HnswCheck *check, HnswRef at, HnswRef owner, HnswRef *next)
 		return "is not on a page of postings";
 	memcpy(&segment, vdb_hnsw_segment((Page) check->page.data, at.extra), sizeof(segment));
 	if (memcmp(&segment.owner, &owner, sizeof(owner)) != 0)
-		return "belongs to another node or to none";
+		return not_its_own;
 	if (segment.ntids > HNSW_SEGMENT_TIDS)
 		return "has more heap TIDs than room for them";
 	add_tids(check, segment.tids, segment.ntids);
@@ -201,7 +221,7 @@ check_segments(HnswCheck *check, BlockNumber block)
 static bool
 is_in_chain(HnswCheck *check, HnswRef owner, HnswRef segment)
 {
-	HnswNodeCopy *node = &check->other;
+	HnswCheckNode *node = &check->other;
 	HnswRef		at;
 	HnswRef		now;
 

@@ -125,8 +125,8 @@ vdb_hnsw_page_kind(Page page, const char **problem)
 	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(HnswOpaque)) ||
 		PageGetPageSize(page) != BLCKSZ)
 		*problem = "page has no special space of an hnsw index";
-	else if (header->pd_lower < SizeOfPageHeaderData || header->pd_lower > header->pd_upper ||
-			 header->pd_upper > header->pd_special)
+	else if (header->pd_lower < MAXALIGN(SizeOfPageHeaderData) || header->pd_lower > header->pd_upper ||
+			 header->pd_upper != header->pd_special)
 		*problem = "page header has invalid bounds";
 	if (*problem != NULL)
 		return HNSW_PAGE_DAMAGED;

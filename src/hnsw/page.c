@@ -42,27 +42,37 @@ vdb_hnsw_init_page(Page page, HnswPageKind kind)
 }
 
 /*
- * Whether a page, which may be all zeroes, is one of a kind.
+ * Whether a page, which may be all zeroes, is one of a kind.  Generic WAL relies
+ * on the bounds in its header.
  */
 bool
 vdb_hnsw_is_kind(Page page, HnswPageKind kind)
 {
+	PageHeader	header = (PageHeader) page;
 	HnswOpaque *opaque;
 
-	if (PageIsNew(page) || PageGetSpecialSize(page) != MAXALIGN(sizeof(HnswOpaque)))
+	if (header->pd_special != BLCKSZ - MAXALIGN(sizeof(HnswOpaque)) ||
+		header->pd_upper != header->pd_special || header->pd_lower > header->pd_upper ||
+		header->pd_lower < MAXALIGN(SizeOfPageHeaderData))
 		return false;
 	opaque = vdb_hnsw_opaque(page);
 	return opaque->page_id == HNSW_PAGE_ID && opaque->kind == (uint8) kind;
 }
 
 /*
- * Reads a page that must be of a kind.  It is pinned and locked on return.
+ * Reads a page that must be of a kind.  It is pinned and locked on return.  A
+ * block that does not exist is damage, too: the number came from a page.
  */
 Buffer
 vdb_hnsw_read(HnswIndex *index, BlockNumber block, int lockmode, HnswPageKind kind)
 {
-	Buffer		buffer = ReadBuffer(index->relation, block);
+	Buffer		buffer;
 
+	if (block >= index->nblocks)
+		index->nblocks = RelationGetNumberOfBlocks(index->relation);
+	if (block >= index->nblocks)
+		vdb_hnsw_corrupted(index->relation, block, "link: there is no such block");
+	buffer = ReadBuffer(index->relation, block);
 	LockBuffer(buffer, lockmode);
 	if (!vdb_hnsw_is_kind(BufferGetPage(buffer), kind))
 		vdb_hnsw_corrupted(index->relation, block, "page header");
@@ -220,12 +230,6 @@ vdb_hnsw_read_number(HnswIndex *index, uint32 number, int lockmode, void *vector
 	int			place = vdb_hnsw_place(index, number);
 	Page		page;
 
-	if (block >= index->nblocks)
-	{
-		index->nblocks = RelationGetNumberOfBlocks(index->relation);
-		if (block >= index->nblocks)
-			vdb_hnsw_corrupted(index->relation, block, "link: there is no such block");
-	}
 	*buffer = vdb_hnsw_read(index, block, lockmode, HNSW_PAGE_NODES);
 	page = BufferGetPage(*buffer);
 	if (vdb_hnsw_node_at(index, page, place)->state == HNSW_FREE)

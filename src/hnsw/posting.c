@@ -89,6 +89,22 @@ vdb_hnsw_read_segment(HnswIndex *index, HnswRef ref, HnswRef owner,
 }
 
 /*
+ * Raises an error if a chain in which ref comes next has no end; see posting.h.
+ * Compares with one that was passed, which is renewed after 1, 2, 4, ... steps
+ * (Brent's algorithm).
+ */
+void
+vdb_hnsw_guard_chain(HnswIndex *index, HnswChainGuard *guard, HnswRef ref)
+{
+	if (memcmp(&ref, &guard->seen, sizeof(ref)) == 0)
+		vdb_hnsw_corrupted(index->relation, vdb_hnsw_ref_number(ref),
+						   "chain of segments: it has no end");
+	guard->hops++;
+	if ((guard->hops & (guard->hops - 1)) == 0)
+		guard->seen = ref;
+}
+
+/*
  * Adds a heap TID to a node; see posting.h.  No content lock may be held.
  */
 bool
@@ -353,6 +369,7 @@ vdb_hnsw_free_segments(HnswIndex *index, HnswRef owner, HnswRef first)
 static void
 collect_chain(HnswIndex *index, HnswRef owner, HnswRef first, Chain *chain)
 {
+	HnswChainGuard guard = {0};
 	HnswRef		next;
 
 	memset(chain, 0, sizeof(*chain));
@@ -365,8 +382,7 @@ collect_chain(HnswIndex *index, HnswRef owner, HnswRef first, Chain *chain)
 		UnlockReleaseBuffer(buffer);
 		if (segment == NULL)
 			break;
-		if (chain->count > (int64) index->nblocks * HNSW_SEGMENTS_PER_PAGE)
-			vdb_hnsw_corrupted(index->relation, vdb_hnsw_ref_number(ref), "chain of segments: it has no end");
+		vdb_hnsw_guard_chain(index, &guard, ref);
 		if (chain->count == chain->capacity)
 		{
 			Size		n;
@@ -464,9 +480,7 @@ read_segment_page(HnswIndex *index, HnswRef ref, int lockmode)
 {
 	BlockNumber block = vdb_hnsw_ref_number(ref);
 
-	if (block >= index->nblocks)
-		index->nblocks = RelationGetNumberOfBlocks(index->relation);
-	if (block >= index->nblocks || ref.extra >= HNSW_SEGMENTS_PER_PAGE)
+	if (ref.extra >= HNSW_SEGMENTS_PER_PAGE)
 		vdb_hnsw_corrupted(index->relation, block, "link to a segment: there is none such");
 	return vdb_hnsw_read(index, block, lockmode, HNSW_PAGE_POSTINGS);
 }

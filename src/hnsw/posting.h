@@ -20,6 +20,18 @@ extern int	vdb_hnsw_read_segment(HnswIndex *index, HnswRef ref, HnswRef owner,
 								  ItemPointerData *tids, HnswRef *next);
 
 /*
+ * Whoever follows a chain with vdb_hnsw_read_segment() shows each ref to a
+ * guard, which begins as zeroes: it raises an error if there is no end.
+ */
+typedef struct HnswChainGuard
+{
+	HnswRef		seen;
+	uint64		hops;
+} HnswChainGuard;
+
+extern void vdb_hnsw_guard_chain(HnswIndex *index, HnswChainGuard *guard, HnswRef ref);
+
+/*
  * Adds a heap TID to the node that ref names.  False, with nothing done, if it
  * is no longer LIVE or has another version.
  */

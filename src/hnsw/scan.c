@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "access/heapam.h"
 #include "access/genam.h"
 #include "hnsw/am.h"
 #include "hnsw/scan.h"
@@ -18,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+static void check_tid(IndexScanDesc scan, ItemPointer tid);
 static void check_scan(IndexScanDesc scan);
 static void start(IndexScanDesc scan);
 static void begin_walk(HnswScan *state, Datum query);
@@ -108,6 +110,7 @@ vdb_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (!found)
 		return false;
 
+	check_tid(scan, &row.tid);
 	vdb_hnsw_stats.results++;
 	if (row.recheck)
 		vdb_hnsw_stats.rechecks++;
@@ -117,6 +120,36 @@ vdb_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	scan->xs_orderbyvals[0] = Float8GetDatum(row.value);
 	scan->xs_orderbynulls[0] = row.is_null;
 	return true;
+}
+
+/*
+ * Rejects a TID that no row can have: the table would look for it in files that
+ * do not exist, or take InvalidBlockNumber for the wish to be extended.  A
+ * table is not truncated while it is scanned.
+ */
+static void
+check_tid(IndexScanDesc scan, ItemPointer tid)
+{
+	HnswScan   *state = (HnswScan *) scan->opaque;
+	Relation	heap = scan->heapRelation;
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
+	bool		is_good = block <= MaxBlockNumber && offset >= FirstOffsetNumber &&
+		offset <= MaxOffsetNumber;
+
+	/* other table access methods make of block numbers what they want */
+	if (is_good && block >= state->heap_blocks && heap != NULL &&
+		heap->rd_tableam == GetHeapamTableAmRoutine())
+	{
+		state->heap_blocks = RelationGetNumberOfBlocks(heap);
+		is_good = block < state->heap_blocks;
+	}
+	if (!is_good)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" contains an invalid heap TID (%u,%u)",
+						RelationGetRelationName(scan->indexRelation), block, offset),
+				 errhint("Please REINDEX it.")));
 }
 
 /*

@@ -10,6 +10,7 @@
 
 #include "access/relscan.h"
 #include "hnsw/options.h"
+#include "hnsw/posting.h"
 #include "hnsw/search.h"
 #include "utils/tuplesort.h"
 
@@ -75,6 +76,8 @@ typedef struct HnswScan
 	int			ntids;
 	int			next_tid;
 	HnswRef		segments;
+	HnswChainGuard chain_guard;
+	BlockNumber heap_blocks;	/* of the table, or fewer */
 	double		reached;		/* by the row returned last; -Infinity */
 	double		upper;			/* of all results of earlier batches; -Infinity */
 

@@ -166,14 +166,17 @@ static void
 add_rows(HnswScan *scan, const HnswResult *result, double value)
 {
 	HnswRef		segments = result->segments;
+	HnswChainGuard guard = {0};
 
 	for (int i = 0; i < result->ntids; i++)
 		add_row(scan, value, (ItemPointer) &result->tids[i]);
 	while (vdb_hnsw_ref_is_valid(segments))
 	{
-		int			n = vdb_hnsw_read_segment(scan->index, segments, result->ref, scan->tids, &segments);
+		int			n;
 
 		CHECK_FOR_INTERRUPTS();
+		vdb_hnsw_guard_chain(scan->index, &guard, segments);
+		n = vdb_hnsw_read_segment(scan->index, segments, result->ref, scan->tids, &segments);
 		for (int i = 0; i < n; i++)
 			add_row(scan, value, &scan->tids[i]);
 	}
