@@ -11,18 +11,8 @@
 #include "access/generic_xlog.h"
 #include "hnsw/alloc.h"
 #include "hnsw/insert.h"
+#include "hnsw/pageset.h"
 #include "miscadmin.h"
-
-/* Pages locked together, in ascending order: the place's, and others */
-#define MAX_LOCKED 3
-
-typedef struct Locked
-{
-	int			count;
-	BlockNumber blocks[MAX_LOCKED];
-	Buffer		buffers[MAX_LOCKED];
-	Page		images[MAX_LOCKED]; /* once registered */
-} Locked;
 
 /* What an attempt to place a node came to */
 typedef enum Placing
@@ -32,24 +22,20 @@ typedef enum Placing
 	PLACING_NO_PARENT			/* it takes no anchor, or is gone */
 } Placing;
 
-static bool anchor_at(HnswInsert *insert, const HnswVisited *parent, int max_anchors);
+static bool anchor_at(HnswInsert *insert, const HnswVisited *parent,
+					  const HnswVisited *child, int max_anchors);
 static Placing try_anchor(HnswInsert *insert, const HnswVisited *parent,
-						  const VdbQuery *own_query, BlockNumber block, int max_anchors);
+						  const HnswVisited *child, const VdbQuery *own_query,
+						  BlockNumber block, int max_anchors);
+static int	find_anchor(const HnswIndex *index, const HnswNodeView *view, HnswRef ref);
 static bool splice_at(HnswInsert *insert, const HnswVisited *parent);
-static Placing try_splice(HnswInsert *insert, const HnswVisited *parent,
-						  const HnswVisited *child, BlockNumber block);
 static bool anchor_at_root(HnswInsert *insert);
 static bool replace_root(HnswInsert *insert, HnswRef root);
 static BlockNumber place_block(HnswIndex *index);
-static void add_block(Locked *locked, BlockNumber block);
-static bool lock_all(HnswIndex *index, Locked *locked);
-static void unlock_all(Locked *locked);
-static Page locked_page(const Locked *locked, BlockNumber block);
-static Page image_of(Locked *locked, GenericXLogState *state, BlockNumber block);
-static bool view_live(HnswIndex *index, const Locked *locked, HnswRef ref, HnswNodeView *view);
+static bool view_live(HnswIndex *index, const HnswPageSet *pages, HnswRef ref, HnswNodeView *view);
 static void write_vector(HnswInsert *insert);
 static void write_node(HnswInsert *insert, Page page);
-static bool take_place(HnswInsert *insert, const Locked *locked, BlockNumber block);
+static bool take_place(HnswInsert *insert, const HnswPageSet *pages, BlockNumber block);
 
 /*
  * Makes the new node the first one: root, and entry.  False if there is a root
@@ -62,7 +48,7 @@ vdb_hnsw_place_first(HnswInsert *insert)
 }
 
 /*
- * Writes the new node of level 0 with its anchor in the nearest chosen neighbour
+ * Writes the new node of level 0 with its anchor in the first chosen neighbour
  * that takes one: first where at most half of the slots are anchors then, so
  * that other links find places; then wherever there is another link; then
  * between a node and a neighbour that it anchors.  The last resort is the
@@ -75,12 +61,12 @@ vdb_hnsw_place_anchored(HnswInsert *insert)
 
 	for (int i = 0; i < insert->nchosen; i++)
 	{
-		if (anchor_at(insert, &insert->visited[insert->chosen[i]], Max(slots / 2, 1)))
+		if (anchor_at(insert, &insert->visited[insert->chosen[i]], NULL, Max(slots / 2, 1)))
 			return true;
 	}
 	for (int i = 0; i < insert->nchosen; i++)
 	{
-		if (anchor_at(insert, &insert->visited[insert->chosen[i]], slots))
+		if (anchor_at(insert, &insert->visited[insert->chosen[i]], NULL, slots))
 			return true;
 	}
 	for (int i = 0; i < insert->nchosen; i++)
@@ -92,10 +78,13 @@ vdb_hnsw_place_anchored(HnswInsert *insert)
 }
 
 /*
- * Writes the new node with its anchor in parent; false if that takes none.
+ * Writes the new node with its anchor in parent: in a slot that parent has for
+ * it, or, if child is not NULL, in that of its anchor to child, which the new
+ * node anchors from now on.  False if parent has no such slot, or is gone.
  */
 static bool
-anchor_at(HnswInsert *insert, const HnswVisited *parent, int max_anchors)
+anchor_at(HnswInsert *insert, const HnswVisited *parent, const HnswVisited *child,
+		  int max_anchors)
 {
 	VdbQuery	own_query;
 
@@ -103,7 +92,7 @@ anchor_at(HnswInsert *insert, const HnswVisited *parent, int max_anchors)
 	for (;;)
 	{
 		BlockNumber block = place_block(insert->index);
-		Placing		result = try_anchor(insert, parent, &own_query, block, max_anchors);
+		Placing		result = try_anchor(insert, parent, child, &own_query, block, max_anchors);
 
 		CHECK_FOR_INTERRUPTS();
 		if (result != PLACING_NO_PLACE)
@@ -112,43 +101,71 @@ anchor_at(HnswInsert *insert, const HnswVisited *parent, int max_anchors)
 	}
 }
 
+/*
+ * The same with a place on a block.  Parent and child have to be LIVE under the
+ * lock: vacuum would not look for a new anchor in or to a dying one.
+ */
 static Placing
-try_anchor(HnswInsert *insert, const HnswVisited *parent, const VdbQuery *own_query,
-		   BlockNumber block, int max_anchors)
+try_anchor(HnswInsert *insert, const HnswVisited *parent, const HnswVisited *child,
+		   const VdbQuery *own_query, BlockNumber block, int max_anchors)
 {
 	HnswIndex  *index = insert->index;
 	uint32		number = vdb_hnsw_ref_number(parent->ref);
 	BlockNumber parent_block = vdb_hnsw_block(index, number);
-	Locked		locked = {0};
+	HnswPageSet pages = {0};
 	HnswNodeView view;
+	HnswNodeView child_view;
 	Placing		result = PLACING_NO_PLACE;
 	int			slot = -1;
 
-	add_block(&locked, parent_block);
-	add_block(&locked, block);
-	if (!lock_all(index, &locked))
+	vdb_hnsw_add_page(&pages, parent_block);
+	vdb_hnsw_add_page(&pages, block);
+	if (child != NULL)
+		vdb_hnsw_add_page(&pages, vdb_hnsw_block(index, vdb_hnsw_ref_number(child->ref)));
+	if (!vdb_hnsw_lock_pages(index, &pages))
 		return PLACING_NO_PLACE;
-	if (view_live(index, &locked, parent->ref, &view))
-		slot = vdb_hnsw_choose_slot(insert, parent, own_query, &view, max_anchors);
+	if (view_live(index, &pages, parent->ref, &view))
+	{
+		if (child == NULL)
+			slot = vdb_hnsw_choose_slot(insert, parent, own_query, &view, max_anchors);
+		else if (view_live(index, &pages, child->ref, &child_view))
+			slot = find_anchor(index, &view, child->ref);
+	}
 	if (slot < 0)
 		result = PLACING_NO_PARENT;
-	else if (take_place(insert, &locked, block))
+	else if (take_place(insert, &pages, block))
 	{
 		GenericXLogState *state;
 
 		write_vector(insert);
 		state = GenericXLogStart(index->relation);
-		write_node(insert, image_of(&locked, state, block));
+		write_node(insert, vdb_hnsw_image_of(&pages, state, block));
 		vdb_hnsw_put_link(insert,
-						  vdb_hnsw_node_at(index, image_of(&locked, state, parent_block),
+						  vdb_hnsw_node_at(index, vdb_hnsw_image_of(&pages, state, parent_block),
 										   vdb_hnsw_place(index, number)),
 						  slot, HNSW_ANCHOR);
 		GenericXLogFinish(state);
 		insert->parent = number;
 		result = PLACING_DONE;
 	}
-	unlock_all(&locked);
+	vdb_hnsw_unlock_pages(&pages);
 	return result;
+}
+
+/*
+ * The slot of a node with the anchor of the node that ref names, or -1.
+ */
+static int
+find_anchor(const HnswIndex *index, const HnswNodeView *view, HnswRef ref)
+{
+	for (int i = 0; i < view->node->nlinks; i++)
+	{
+		HnswRef		link = vdb_hnsw_link(index, view->slots, i);
+
+		if (vdb_hnsw_ref_is_anchor(link) && vdb_hnsw_ref_equals(link, ref))
+			return i;
+	}
+	return -1;
 }
 
 /*
@@ -180,86 +197,22 @@ splice_at(HnswInsert *insert, const HnswVisited *parent)
 	{
 		void	   *memory = palloc((Size) index->layout.vector_bytes);
 		HnswVisited child = {.ref = children[i], .stored = memory};
-		Placing		result;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!vdb_hnsw_read_node(index, child.ref, BUFFER_LOCK_SHARE, memory, &buffer, &view))
 			continue;
 		child.is_live = view.node->state == HNSW_LIVE;
-		memmove(memory, view.stored, (Size) index->layout.vector_bytes);
+		if (view.stored != memory)
+			memcpy(memory, view.stored, (Size) index->layout.vector_bytes);
 		UnlockReleaseBuffer(buffer);
 		if (!child.is_live)
 			continue;
 		vdb_hnsw_image_anchor(insert, &child);
-		do
-		{
-			BlockNumber block = place_block(index);
-
-			result = try_splice(insert, parent, &child, block);
-			if (result == PLACING_NO_PLACE)
-				vdb_hnsw_no_room(index, block);
-		} while (result == PLACING_NO_PLACE);
-		if (result == PLACING_DONE)
+		if (anchor_at(insert, parent, &child, 0))
 			return true;
 		vdb_hnsw_form_image(insert, vdb_hnsw_no_ref());
 	}
 	return false;
-}
-
-/*
- * The child has to be LIVE under the lock, too: vacuum would not look for a new
- * link to a dying one.
- */
-static Placing
-try_splice(HnswInsert *insert, const HnswVisited *parent, const HnswVisited *child,
-		   BlockNumber block)
-{
-	HnswIndex  *index = insert->index;
-	uint32		number = vdb_hnsw_ref_number(parent->ref);
-	BlockNumber parent_block = vdb_hnsw_block(index, number);
-	Locked		locked = {0};
-	HnswNodeView view;
-	HnswNodeView child_view;
-	VdbQuery	own_query;
-	Placing		result = PLACING_NO_PLACE;
-	int			slot = -1;
-
-	vdb_hnsw_prepare_link(insert, parent, &own_query);
-	add_block(&locked, parent_block);
-	add_block(&locked, vdb_hnsw_block(index, vdb_hnsw_ref_number(child->ref)));
-	add_block(&locked, block);
-	if (!lock_all(index, &locked))
-		return PLACING_NO_PLACE;
-	if (view_live(index, &locked, parent->ref, &view) &&
-		view_live(index, &locked, child->ref, &child_view))
-	{
-		for (int i = 0; i < view.node->nlinks; i++)
-		{
-			HnswRef		ref = vdb_hnsw_link(index, view.slots, i);
-
-			if (vdb_hnsw_ref_is_anchor(ref) && vdb_hnsw_ref_equals(ref, child->ref))
-				slot = i;
-		}
-	}
-	if (slot < 0)
-		result = PLACING_NO_PARENT;
-	else if (take_place(insert, &locked, block))
-	{
-		GenericXLogState *state;
-
-		write_vector(insert);
-		state = GenericXLogStart(index->relation);
-		write_node(insert, image_of(&locked, state, block));
-		vdb_hnsw_put_link(insert,
-						  vdb_hnsw_node_at(index, image_of(&locked, state, parent_block),
-										   vdb_hnsw_place(index, number)),
-						  slot, HNSW_ANCHOR);
-		GenericXLogFinish(state);
-		insert->parent = number;
-		result = PLACING_DONE;
-	}
-	unlock_all(&locked);
-	return result;
 }
 
 /*
@@ -290,7 +243,7 @@ anchor_at_root(HnswInsert *insert)
 	if (!vdb_hnsw_ref_equals(visited->ref, root))
 		return false;
 	if (visited->is_live)
-		return anchor_at(insert, visited, index->slots) || splice_at(insert, visited);
+		return anchor_at(insert, visited, NULL, index->slots) || splice_at(insert, visited);
 	vdb_hnsw_image_anchor(insert, visited);
 	return replace_root(insert, root);
 }
@@ -310,7 +263,7 @@ replace_root(HnswInsert *insert, HnswRef root)
 		Buffer		meta_buffer = vdb_hnsw_read(index, HNSW_META_BLOCK, BUFFER_LOCK_EXCLUSIVE,
 												HNSW_PAGE_META);
 		HnswRef		current = vdb_hnsw_meta(BufferGetPage(meta_buffer))->root;
-		Locked		locked = {0};
+		HnswPageSet pages = {0};
 		bool		is_placed = false;
 
 		if (vdb_hnsw_ref_number(current) != vdb_hnsw_ref_number(root) ||
@@ -319,10 +272,10 @@ replace_root(HnswInsert *insert, HnswRef root)
 			UnlockReleaseBuffer(meta_buffer);
 			return false;
 		}
-		add_block(&locked, block);
-		if (lock_all(index, &locked))
+		vdb_hnsw_add_page(&pages, block);
+		if (vdb_hnsw_lock_pages(index, &pages))
 		{
-			if (take_place(insert, &locked, block))
+			if (take_place(insert, &pages, block))
 			{
 				GenericXLogState *state;
 				HnswMeta   *meta;
@@ -338,12 +291,12 @@ replace_root(HnswInsert *insert, HnswRef root)
 					meta->typical_norm = vdb_quant_vector_norm(&index->layout,
 															   insert->value.stored);
 				}
-				write_node(insert, image_of(&locked, state, block));
+				write_node(insert, vdb_hnsw_image_of(&pages, state, block));
 				GenericXLogFinish(state);
 				insert->parent = HNSW_INVALID_NUMBER;
 				is_placed = true;
 			}
-			unlock_all(&locked);
+			vdb_hnsw_unlock_pages(&pages);
 		}
 		UnlockReleaseBuffer(meta_buffer);
 		if (is_placed)
@@ -364,25 +317,25 @@ vdb_hnsw_place_upper(HnswInsert *insert)
 	for (;;)
 	{
 		BlockNumber block = place_block(index);
-		Locked		locked = {0};
+		HnswPageSet pages = {0};
 		bool		is_placed = false;
 
 		CHECK_FOR_INTERRUPTS();
-		add_block(&locked, block);
-		if (lock_all(index, &locked))
+		vdb_hnsw_add_page(&pages, block);
+		if (vdb_hnsw_lock_pages(index, &pages))
 		{
-			if (take_place(insert, &locked, block))
+			if (take_place(insert, &pages, block))
 			{
 				GenericXLogState *state;
 
 				write_vector(insert);
 				state = GenericXLogStart(index->relation);
-				write_node(insert, image_of(&locked, state, block));
+				write_node(insert, vdb_hnsw_image_of(&pages, state, block));
 				GenericXLogFinish(state);
 				insert->parent = HNSW_INVALID_NUMBER;
 				is_placed = true;
 			}
-			unlock_all(&locked);
+			vdb_hnsw_unlock_pages(&pages);
 		}
 		if (is_placed)
 			return;
@@ -410,89 +363,15 @@ place_block(HnswIndex *index)
 }
 
 /*
- * Adds a block in order, once.
- */
-static void
-add_block(Locked *locked, BlockNumber block)
-{
-	int			i;
-
-	for (i = 0; i < locked->count; i++)
-	{
-		if (locked->blocks[i] == block)
-			return;
-	}
-	for (i = locked->count++; i > 0 && locked->blocks[i - 1] > block; i--)
-		locked->blocks[i] = locked->blocks[i - 1];
-	locked->blocks[i] = block;
-}
-
-/*
- * Locks all blocks exclusively, in order.  False, and nothing locked, if one is
- * no page of nodes: what the free space map or the end of the relation promised
- * was something else.
- */
-static bool
-lock_all(HnswIndex *index, Locked *locked)
-{
-	int			n = locked->count;
-
-	for (int i = 0; i < n; i++)
-	{
-		locked->images[i] = NULL;
-		if (!vdb_hnsw_try_read_nodes(index, locked->blocks[i], BUFFER_LOCK_EXCLUSIVE, NULL,
-									 &locked->buffers[i]))
-		{
-			locked->count = i;
-			unlock_all(locked);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void
-unlock_all(Locked *locked)
-{
-	for (int i = locked->count - 1; i >= 0; i--)
-		UnlockReleaseBuffer(locked->buffers[i]);
-}
-
-static Page
-locked_page(const Locked *locked, BlockNumber block)
-{
-	int			i = 0;
-
-	while (locked->blocks[i] != block)
-		i++;
-	return BufferGetPage(locked->buffers[i]);
-}
-
-/*
- * The image of a locked page in a record, registered at first use.
- */
-static Page
-image_of(Locked *locked, GenericXLogState *state, BlockNumber block)
-{
-	int			i = 0;
-
-	while (locked->blocks[i] != block)
-		i++;
-	if (locked->images[i] == NULL)
-		locked->images[i] = GenericXLogRegisterBuffer(state, locked->buffers[i], 0);
-	return locked->images[i];
-}
-
-/*
  * Views a node of level 0 on a locked page; false unless it is LIVE and the one
  * that ref names.
  */
 static bool
-view_live(HnswIndex *index, const Locked *locked, HnswRef ref, HnswNodeView *view)
+view_live(HnswIndex *index, const HnswPageSet *pages, HnswRef ref, HnswNodeView *view)
 {
 	uint32		number = vdb_hnsw_ref_number(ref);
 
-	vdb_hnsw_view(index, locked_page(locked, vdb_hnsw_block(index, number)),
+	vdb_hnsw_view(index, vdb_hnsw_page_of(pages, vdb_hnsw_block(index, number)),
 				  vdb_hnsw_place(index, number), number, NULL, view);
 	return view->node->state == HNSW_LIVE && view->node->level == 0 &&
 		view->node->version == vdb_hnsw_ref_version(ref);
@@ -502,10 +381,10 @@ view_live(HnswIndex *index, const Locked *locked, HnswRef ref, HnswNodeView *vie
  * Finds a FREE place on a locked page; the new node is itself from now on.
  */
 static bool
-take_place(HnswInsert *insert, const Locked *locked, BlockNumber block)
+take_place(HnswInsert *insert, const HnswPageSet *pages, BlockNumber block)
 {
 	HnswIndex  *index = insert->index;
-	Page		page = locked_page(locked, block);
+	Page		page = vdb_hnsw_page_of(pages, block);
 	int			place = vdb_hnsw_free_place(index, page);
 
 	if (place < 0)

@@ -63,8 +63,8 @@ static int	vacuum_segment(HnswIndex *index, HnswRef ref, HnswRef owner,
 						   IndexBulkDeleteCallback callback, void *callback_state,
 						   int64 *removed);
 static void release_segment(HnswIndex *index, HnswRef ref, HnswRef newer, HnswRef owner);
-static Page register_node(const HnswIndex *index, GenericXLogState *state, Buffer buffer,
-						  HnswRef ref, HnswNode **node);
+static HnswNode *node_image(const HnswIndex *index, GenericXLogState *state, Buffer buffer,
+							HnswRef ref);
 
 /*
  * Copies the TIDs of a segment that must belong to owner; see posting.h.
@@ -175,25 +175,21 @@ append_locked(HnswIndex *index, Buffer buffer, HnswNode *node, HnswRef ref, Item
 }
 
 /*
- * Registers the page of a node and finds the node in the image.
+ * Registers the page of a node and returns the node in the image.
  */
-static Page
-register_node(const HnswIndex *index, GenericXLogState *state, Buffer buffer, HnswRef ref,
-			  HnswNode **node)
+static HnswNode *
+node_image(const HnswIndex *index, GenericXLogState *state, Buffer buffer, HnswRef ref)
 {
-	Page		page = GenericXLogRegisterBuffer(state, buffer, 0);
-
-	*node = vdb_hnsw_node_at(index, page, vdb_hnsw_place(index, vdb_hnsw_ref_number(ref)));
-	return page;
+	return vdb_hnsw_node_at(index, GenericXLogRegisterBuffer(state, buffer, 0),
+							vdb_hnsw_place(index, vdb_hnsw_ref_number(ref)));
 }
 
 static void
 append_to_node(HnswIndex *index, Buffer buffer, HnswRef ref, ItemPointer tid)
 {
 	GenericXLogState *state = GenericXLogStart(index->relation);
-	HnswNode   *node;
+	HnswNode   *node = node_image(index, state, buffer, ref);
 
-	register_node(index, state, buffer, ref, &node);
 	node->tids[node->ntids++] = *tid;
 	GenericXLogFinish(state);
 }
@@ -229,13 +225,12 @@ start_segment(HnswIndex *index, Buffer node_buffer, HnswRef owner, HnswRef older
 	int			place = free_segment(BufferGetPage(buffer));
 	GenericXLogState *state;
 	HnswSegment *segment;
-	HnswNode   *node;
 
 	if (place < 0)
 		return false;
 	state = GenericXLogStart(index->relation);
-	register_node(index, state, node_buffer, owner, &node);
-	node->next = vdb_hnsw_make_ref(BufferGetBlockNumber(buffer), (uint16) place);
+	node_image(index, state, node_buffer, owner)->next =
+		vdb_hnsw_make_ref(BufferGetBlockNumber(buffer), (uint16) place);
 	segment = vdb_hnsw_segment(GenericXLogRegisterBuffer(state, buffer, 0), place);
 	memset(segment, 0, sizeof(*segment));
 	segment->owner = vdb_hnsw_make_ref(vdb_hnsw_ref_number(owner), vdb_hnsw_ref_version(owner));
