@@ -17,7 +17,7 @@
 #include <time.h>
 
 #include "npy.h"
-#include "../test/unit/partition_unit.h"
+#include "partition_unit.h"
 
 #define QUERIES 500
 #define K 10
@@ -53,6 +53,41 @@ distance(const void *arg, const void *a, const void *b)
 	return (float) vdb_quant_vector_distance(&layout, kernels, a, b);
 }
 
+/* Keeps one of the rows with the same stored bytes. */
+static void
+leave_out_copies(void)
+{
+	size_t		bytes = (size_t) layout.vector_bytes;
+	uint32		size = 4 * (uint32) data.n;
+	int		   *known = malloc(sizeof(int) * size);
+	int			n = 0;
+
+	memset(known, 0xFF, sizeof(int) * size);
+	for (int i = 0; i < data.n; i++)
+	{
+		uint64		hash = 0;
+		uint32		at;
+
+		for (size_t j = 0; j < bytes; j += 4)
+		{
+			uint32		word;
+
+			memcpy(&word, vector(i) + j, sizeof(word));
+			hash = vdb_hnsw_mix(hash ^ word);
+		}
+		for (at = (uint32) (hash % size); known[at] >= 0; at = (at + 1) % size)
+			if (memcmp(vector(known[at]), vector(i), bytes) == 0)
+				break;
+		if (known[at] >= 0)
+			continue;
+		known[at] = n;
+		memmove((char *) vector(n++), vector(i), bytes);
+	}
+	memmove((char *) vector(n), vector(data.n), bytes * QUERIES);
+	data.n = n;
+	free(known);
+}
+
 static void
 store_all(VdbMetric metric)
 {
@@ -76,6 +111,7 @@ store_all(VdbMetric metric)
 	free(rotated);
 	free(signs);
 	data.n -= QUERIES;
+	leave_out_copies();
 	for (int q = 0; q < QUERIES; q++)
 	{
 		float		nearest[K];
@@ -219,7 +255,7 @@ take_node(void *arg, const HnswPlacedNode *node)
 static void
 show_phase(void *arg, HnswPartitionPhase phase, uint64 done, uint64 total)
 {
-	static const char *const names[] = {"cluster", "divide", "graphs", "emit"};
+	static const char *const names[] = {"cluster", "upper", "divide", "graphs", "emit"};
 
 	if (phase == phase_now)
 		return;

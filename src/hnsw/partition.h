@@ -26,8 +26,9 @@
 typedef enum HnswPartitionPhase
 {
 	HNSW_PARTITION_CLUSTER,		/* finding centroids; total: rounds */
+	HNSW_PARTITION_UPPER,		/* levels above 0; total: rows */
 	HNSW_PARTITION_DIVIDE,		/* total: rows */
-	HNSW_PARTITION_GRAPHS,		/* total: rows; a partition's all at once */
+	HNSW_PARTITION_GRAPHS,		/* total: rows */
 	HNSW_PARTITION_EMIT			/* total: nodes of all levels */
 } HnswPartitionPhase;
 

@@ -71,9 +71,9 @@ vdb_hnsw_partition_graphs(HnswPartitions *p)
 	int			n = vdb_hnsw_partition_path(p, path);
 	char	   *roots = p->hooks.allocate(p->hooks.arg, 2 * p->record_bytes);
 	HnswPartition rest = {.root = roots};
-	uint64		done = 0;
 	int			i;
 
+	p->phase = HNSW_PARTITION_GRAPHS;
 	for (i = 0; i < n || rest.own.size > 0; i++)
 	{
 		HnswPartition part = i < n ? p->parts[path[i]] : rest;
@@ -85,11 +85,9 @@ vdb_hnsw_partition_graphs(HnswPartitions *p)
 			memset(&rest, 0, sizeof(rest));
 			rest.root = roots + (i - n + 1) % 2 * p->record_bytes;
 		}
-		p->hooks.progress(p->hooks.arg, HNSW_PARTITION_GRAPHS, done, p->nrows);
 		vdb_hnsw_partition_work_attach(p, &w, &params);
 		vdb_hnsw_partition_load_own(p, &w, &part.own, part.root, &rest);
 		vdb_hnsw_partition_load_borrowed(p, &w, &part.borrowed);
-		done += w.nown + w.nshared_rows;
 		if (i + 1 < n)
 			next_root = p->parts[path[i + 1]].root;
 		else if (rest.own.size > 0)
@@ -104,6 +102,7 @@ vdb_hnsw_partition_graphs(HnswPartitions *p)
 		vdb_hnsw_partition_close(p, &part.borrowed);
 		if (i < n)
 			p->parts[path[i]].own = p->parts[path[i]].borrowed = part.own;
+		p->rows_done += w.nown + w.nshared_rows;
 		p->result.nnodes += w.nown;
 		p->result.npartitions++;
 	}
@@ -187,7 +186,7 @@ write_own(HnswPartitions *p, HnswWork *w, const char *next_root)
 								 sizeof(HnswNodeHead) + p->vector_bytes + size);
 		write_rows(p, w, node, first, next);
 		if (i % 256 == 0)
-			p->hooks.progress(p->hooks.arg, HNSW_PARTITION_GRAPHS, p->result.nnodes + i, p->nrows);
+			p->hooks.progress(p->hooks.arg, HNSW_PARTITION_GRAPHS, p->rows_done + i, p->nrows);
 	}
 }
 
@@ -227,7 +226,7 @@ write_lists(HnswPartitions *p, const HnswWork *w)
 		p->list_at[head->id] = (uint64) part << 48 | file->size;
 		vdb_hnsw_partition_write(p, file, p->node, sizeof(HnswNodeHead) + size);
 		if (node % 256 == 0)
-			p->hooks.progress(p->hooks.arg, HNSW_PARTITION_GRAPHS, p->result.nnodes + w->nown,
+			p->hooks.progress(p->hooks.arg, HNSW_PARTITION_GRAPHS, p->rows_done + w->nown,
 							  p->nrows);
 	}
 }

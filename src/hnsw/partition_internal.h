@@ -97,6 +97,8 @@ struct HnswPartitions
 	uint32	   *position;		/* of a row's node, by number of the row */
 	uint64	   *list_at;		/* of a row: in which lists, and where */
 	uint32		entry_id;
+	HnswPartitionPhase phase;	/* that loads vectors */
+	uint64		rows_done;		/* of the partitions before the one in work */
 
 	/* results */
 	HnswFile	nodes;			/* level 0, in order */

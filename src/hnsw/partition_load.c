@@ -133,6 +133,8 @@ vdb_hnsw_partition_load_own(HnswPartitions *p, HnswWork *w, HnswFile *file,
 		HnswRecord	record;
 		uint32	   *place;
 
+		if (at % (256 * p->record_bytes) == 0)
+			p->hooks.progress(p->hooks.arg, p->phase, p->rows_done, p->nrows);
 		p->hooks.read_file(p->hooks.arg, file->handle, at, p->buffer, p->record_bytes);
 		memcpy(&record, p->buffer, sizeof(record));
 		if (record.id == root_id)
@@ -173,6 +175,8 @@ vdb_hnsw_partition_load_borrowed(HnswPartitions *p, HnswWork *w, HnswFile *file)
 	{
 		uint32	   *place;
 
+		if (at % (256 * p->record_bytes) == 0)
+			p->hooks.progress(p->hooks.arg, p->phase, p->rows_done, p->nrows);
 		p->hooks.read_file(p->hooks.arg, file->handle, at, p->buffer, p->record_bytes);
 		place = find_known(p, w, &known, p->buffer + sizeof(HnswRecord));
 		if (*place == NO_ENTRY)

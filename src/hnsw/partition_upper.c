@@ -30,6 +30,7 @@ vdb_hnsw_partition_upper(HnswPartitions *p)
 	uint32		i;
 	int			level;
 
+	p->phase = HNSW_PARTITION_UPPER;
 	choose_rows(p);
 	p->entry_id = 0;
 	if (p->upper.size == 0)
@@ -77,6 +78,8 @@ choose_rows(HnswPartitions *p)
 	{
 		HnswRecord	record;
 
+		if (at % (256 * p->record_bytes) == 0)
+			p->hooks.progress(p->hooks.arg, p->phase, 0, p->nrows);
 		p->hooks.read_file(p->hooks.arg, all.handle, at, p->buffer, p->record_bytes);
 		memcpy(&record, p->buffer, sizeof(record));
 		if (vdb_hnsw_level_of(&params, record.id) > 0)

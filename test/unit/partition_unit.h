@@ -27,6 +27,8 @@ typedef struct Usage
 	int			nfiles;
 	uint64		bytes_written;
 	uint64		bytes_read;
+	HnswPartitionPhase phase;
+	uint64		done;
 } Usage;
 
 /* A file knows where it is, since stdio forgets what it has read when asked */
@@ -130,12 +132,16 @@ test_fill(void *arg, HnswGraph *g, HnswScratch *s, uint32 end)
 static void
 test_progress(void *arg, HnswPartitionPhase phase, uint64 done, uint64 total)
 {
-	if (done > total)
+	Usage	   *usage = arg;
+
+	if (done > total || phase < usage->phase || (phase == usage->phase && done < usage->done))
 	{
 		fprintf(stderr, "phase %d: %llu of %llu\n", phase, (unsigned long long) done,
 				(unsigned long long) total);
 		exit(1);
 	}
+	usage->phase = phase;
+	usage->done = done;
 }
 
 static inline HnswPartitionHooks
