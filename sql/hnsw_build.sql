@@ -150,6 +150,16 @@ REINDEX INDEX CONCURRENTLY parts_v;
 SELECT * FROM complete('parts', '[1,2,3]', 'parts_v');
 SELECT count(*) FROM pg_index WHERE indrelid = 'parts'::regclass AND NOT indisvalid;
 
+-- in another tablespace
+SET allow_in_place_tablespaces = true;
+CREATE TABLESPACE regress_hnsw LOCATION '';
+REINDEX (TABLESPACE regress_hnsw) INDEX parts_v;
+SELECT * FROM complete('parts', '[1,2,3]', 'parts_v');
+ALTER INDEX parts_v SET TABLESPACE pg_default;
+SELECT * FROM complete('parts', '[1,2,3]', 'parts_v');
+DROP TABLESPACE regress_hnsw;
+RESET allow_in_place_tablespaces;
+
 -- unlogged: the init fork holds an empty index
 ALTER TABLE parts SET UNLOGGED;
 SELECT * FROM complete('parts', '[1,2,3]', 'parts_v');

@@ -146,7 +146,14 @@ vdb_hnsw_start_team(HnswBuild *build, const HnswBuildSize *size, const HnswMeta 
 	dsm_segment *block = try_create_segment(size->block);
 
 	if (block == NULL)
+	{
+		ereport(NOTICE,
+				(errmsg("index \"%s\" is built without parallel workers",
+						RelationGetRelationName(build->index->relation)),
+				 errdetail("There is no dynamic shared memory of %zu MB.",
+						   size->block / (1024 * 1024) + 1)));
 		return NULL;
+	}
 	vdb_hnsw_build_attach(build, size, dsm_segment_address(block), true);
 	build->shared->meta = *meta;
 	SharedFileSetInit(&build->shared->files, block);
