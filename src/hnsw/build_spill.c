@@ -315,6 +315,7 @@ report_progress(void *arg, HnswPartitionPhase phase, uint64 done, uint64 total)
 {
 	static const HnswPhase phases[] = {
 		[HNSW_PARTITION_CLUSTER] = HNSW_PHASE_CLUSTER,
+		[HNSW_PARTITION_UPPER] = HNSW_PHASE_LINK,
 		[HNSW_PARTITION_DIVIDE] = HNSW_PHASE_DIVIDE,
 		[HNSW_PARTITION_GRAPHS] = HNSW_PHASE_LINK,
 		[HNSW_PARTITION_EMIT] = HNSW_PHASE_WRITE

@@ -9,49 +9,66 @@
 
 #include "partition_case.h"
 
+/* Results of a level that a descent keeps, as a scan of an index does */
+#define DESCENT_WIDTH 4
+
 /* Where level 0 is entered: found by the upper levels of one graph or the other */
 typedef struct Descent
 {
-	const Result *result;
+	const Result *result;		/* NULL: a graph in memory */
+	Adjacency	upper;			/* of its upper levels, by place */
 	const HnswGraph *g;
 	HnswScratch *s;
 } Descent;
 
 static uint32
-descend(const Descent *d, const Case *c, const void *query)
+descend(Descent *d, const void *query)
 {
-	uint32		place;
-	bool		moved;
+	HnswFound	found[DESCENT_WIDTH + 1];
+	uint32		at;
 
 	if (d->result == NULL)
-		return vdb_hnsw_descend(d->g, d->s, query, 0);
-	place = d->result->r.entry;
-	while (d->result->nodes[place].level > 0)
 	{
-		const Taken *node = &d->result->nodes[place];
-		float		least = stored_distance(&c->form, query, node->vector);
-
-		moved = false;
-		for (int i = 0; i < node->nlinks; i++)
+		at = d->g->shared->entry;
+		for (int level = d->g->shared->max_level; level > 0; level--)
 		{
-			float		distance = stored_distance(&c->form, query, d->result->nodes[node->targets[i]].vector);
-
-			if (distance < least)
-			{
-				least = distance;
-				place = node->targets[i];
-				moved = true;
-			}
+			vdb_hnsw_search_level(d->g, d->s, query, at, level, DESCENT_WIDTH);
+			at = d->s->found[0].node;
 		}
-		if (!moved)
-			place = node->below;
+		return at;
 	}
-	return place - d->result->r.nupper;
+	at = d->result->r.entry;
+	while (d->result->nodes[at].level > 0)
+	{
+		d->upper.entry = at;
+		search_adjacency(&d->upper, query, DESCENT_WIDTH, found);
+		at = d->result->nodes[found[0].node].below;
+	}
+	return at - d->result->r.nupper;
+}
+
+/* Nodes of a result from first on, up to end, as a graph whose targets begin there */
+static Adjacency
+result_adjacency(const Result *result, uint32 first, uint32 end)
+{
+	Adjacency	a = new_adjacency(end - first, result->c->form.layout.slots);
+
+	for (uint32 i = 0; i < a.n; i++)
+	{
+		const Taken *node = &result->nodes[first + i];
+
+		a.vectors[i] = node->vector;
+		for (int j = 0; j < node->nlinks; j++)
+			a.targets[i * (uint32) a.slots + (uint32) j] = node->targets[j] - first;
+	}
+	a.distance = stored_distance;
+	a.distance_arg = &result->c->form;
+	return a;
 }
 
 /* Part of the 10 nearest, by stored vectors, that searches find. */
 static double
-find_nearest(Adjacency *a, const Case *c, const Descent *descent, int ef)
+find_nearest(Adjacency *a, const Case *c, Descent *descent, int ef)
 {
 	HnswFound	found[256];
 	int			hits = 0;
@@ -81,7 +98,7 @@ find_nearest(Adjacency *a, const Case *c, const Descent *descent, int ef)
 					next = distances[i];
 			bound = next;
 		}
-		a->entry = descend(descent, c, query);
+		a->entry = descend(descent, query);
 		nfound = search_adjacency(a, query, ef, found);
 		for (int i = 0; i < Min(nfound, 10); i++)
 			hits += found[i].distance <= bound;
@@ -94,23 +111,13 @@ find_nearest(Adjacency *a, const Case *c, const Descent *descent, int ef)
 static double
 partition_recall(const Result *result, int ef)
 {
-	Adjacency	a = new_adjacency(result->r.nnodes, result->c->form.layout.slots);
 	uint32		first = result->r.nupper;
-	Descent		descent = {.result = result};
-	double		recall;
+	Adjacency	a = result_adjacency(result, first, result->nnodes);
+	Descent		descent = {.result = result, .upper = result_adjacency(result, 0, first)};
+	double		recall = find_nearest(&a, result->c, &descent, ef);
 
-	for (uint32 i = 0; i < a.n; i++)
-	{
-		const Taken *node = &result->nodes[first + i];
-
-		a.vectors[i] = node->vector;
-		for (int j = 0; j < node->nlinks; j++)
-			a.targets[i * (uint32) a.slots + (uint32) j] = node->targets[j] - first;
-	}
-	a.distance = stored_distance;
-	a.distance_arg = &result->c->form;
-	recall = find_nearest(&a, result->c, &descent, ef);
 	free_adjacency(&a);
+	free_adjacency(&descent.upper);
 	return recall;
 }
 
@@ -125,7 +132,7 @@ memory_recall(const Case *c, int ef)
 	void	   *scratch = calloc(1, vdb_hnsw_scratch_size(&params));
 	Adjacency	a = new_adjacency(c->n, c->form.layout.slots);
 	uint32	   *work = malloc(sizeof(uint32) * c->n * 3);
-	Descent		descent = {NULL, &g, &s};
+	Descent		descent = {.g = &g, .s = &s};
 	double		recall;
 
 	vdb_hnsw_graph_attach(&g, &params, memory, true);
