@@ -22,6 +22,7 @@ static void measure_links(HnswInsert *insert, const HnswVisited *from,
 static double operator_distance(const VdbQuery *query, double distance);
 static int	farthest(const HnswInsert *insert, const HnswNodeView *view, double beyond,
 					 bool only_occluded);
+static bool is_written(const HnswInsert *insert, BlockNumber block);
 static int	link_page(HnswInsert *insert, BlockNumber block);
 static bool link_one(HnswInsert *insert, const HnswVisited *from, Page page);
 
@@ -233,11 +234,28 @@ vdb_hnsw_insert_links(HnswInsert *insert)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		done[ndone++] = block;
-		tries--;
-		if (link_page(insert, block) > 0)
-			pages--;
+		if (is_written(insert, block))
+			link_page(insert, block);
+		else
+		{
+			tries--;
+			if (link_page(insert, block) > 0)
+				pages--;
+		}
 	}
 	pfree(done);
+}
+
+/*
+ * The new node or its anchor is on the page: it costs nothing more.
+ */
+static bool
+is_written(const HnswInsert *insert, BlockNumber block)
+{
+	const HnswIndex *index = insert->index;
+
+	return block == vdb_hnsw_block(index, vdb_hnsw_ref_number(insert->self)) ||
+		(insert->parent != HNSW_INVALID_NUMBER && block == vdb_hnsw_block(index, insert->parent));
 }
 
 /*
