@@ -1,7 +1,7 @@
 # A server that is killed while hnsw indexes are written loses nothing: after
 # each of many crashes the indexes are sound and complete.
 #
-# VECDB_CRASH_ROUNDS and VECDB_CRASH_CLIENTS make it longer (make soak).
+# VECDB_SOAK_SECONDS and VECDB_SOAK_CLIENTS make it longer (make soak).
 
 use strict;
 use warnings;
@@ -14,8 +14,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use VecdbLoad qw(load_tables create_tables start_load end_load wait_for_wal kill_server problems);
 
-my $rounds = $ENV{VECDB_CRASH_ROUNDS} || 20;
-my $clients = $ENV{VECDB_CRASH_CLIENTS} || 4;
+my $seconds = $ENV{VECDB_SOAK_SECONDS} || 0;
+my $clients = $ENV{VECDB_SOAK_CLIENTS} || 4;
+
+use constant ROUNDS => 20;
 
 # WAL that a round writes before the crash, at most
 use constant ROUND_BYTES => 3_000_000;
@@ -32,6 +34,7 @@ $node->append_conf(
 	autovacuum = off
 	shared_buffers = 4MB
 	max_wal_size = 64MB
+	max_connections = 100
 	checkpoint_timeout = 30s
 	log_statement = none
 	});
@@ -56,8 +59,10 @@ my @how = (
 	[ 'backend' => \&kill_backend ],
 	[ 'immediate stop' => sub { $node->stop('immediate') } ]);
 
-srand(3);
-foreach my $round (1 .. $rounds)
+my $start = time;
+
+srand($seconds ? time : 3);
+for (my $round = 1; $round <= ROUNDS || time - $start < $seconds; $round++)
 {
 	my ($name, $kill) = @{ $how[ $round % @how ] };
 	my $since = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
