@@ -86,6 +86,14 @@ PYTHON ?= python3
 bench-index:
 	$(PYTHON) bench/bench_index.py --pg-config $(PG_CONFIG) $(BENCH_INDEX)
 
+# Half of the time for crashes, half for collisions.
+SOAK_MINUTES = 10
+SOAK_CLIENTS = 16
+soak:
+	VECDB_SOAK_SECONDS=$$(($(SOAK_MINUTES) * 30)) VECDB_SOAK_CLIENTS=$(SOAK_CLIENTS) \
+	$(MAKE) installcheck REGRESS= ISOLATION= \
+		PROVE_TESTS="test/t/020_hnsw_crash.pl test/t/023_hnsw_collisions.pl"
+
 help:
 	@echo 'make            build the extension'
 	@echo 'make install    install it into the server that PG_CONFIG names'
@@ -94,6 +102,7 @@ help:
 	@echo 'make format     rewrite the C sources in the project style'
 	@echo 'make bench      micro-benchmarks and query benchmarks (long)'
 	@echo 'make bench-index  the hnsw index beside pgvector (hours; resumable)'
+	@echo 'make soak       crashes and collisions for SOAK_MINUTES (10), SOAK_CLIENTS (16)'
 	@echo './vecdb test    every suite, with all its set-up'
 
-.PHONY: unit lint format bench bench-index help
+.PHONY: unit lint format bench bench-index soak help

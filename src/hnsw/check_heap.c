@@ -204,7 +204,8 @@ read_heap(HnswCheck *check)
 	SetUserIdAndSecContext(check->heap->rd_rel->relowner,
 						   security | SECURITY_RESTRICTED_OPERATION);
 	vdb_restrict_search_path();
-	table_index_build_scan(check->heap, index, info, false, false, note_row, check,
+	/* where a scan is begun is decided already, but the function wants true then */
+	table_index_build_scan(check->heap, index, info, true, false, note_row, check,
 						   vdb_begin_snapshot_scan(check->heap, snapshot));
 	AtEOXact_GUC(false, nesting);
 	SetUserIdAndSecContext(user, security);
