@@ -106,6 +106,7 @@ run_walk(HnswScan *scan)
 	HnswWalk   *walk = scan->walk;
 
 	vdb_hnsw_walk_widen(walk, scan->width);
+	vdb_hnsw_walk_set_slack(walk, vdb_hnsw_slack(scan->ef_search), scan->ef_search);
 	for (int i = 0; i < scan->npool; i++)
 		vdb_hnsw_walk_count_result(walk, scan->pool[i].distance);
 	for (;;)

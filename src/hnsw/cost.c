@@ -45,7 +45,7 @@
 #define CODE_BYTE_COST 0.03
 
 /* Nodes that a walk visits for a node that it looks for */
-#define VISITS_PER_WIDTH 1.15
+#define VISITS_PER_WIDTH 4.8
 /* Nodes that the descent visits on a level */
 #define DESCENT_VISITS 6.0
 /* The part of a node's links that lead to nodes not seen before */

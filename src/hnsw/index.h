@@ -63,7 +63,7 @@ typedef struct HnswIndex
  * of an upper level has as many links as one of level 0.  Builds and inserts
  * use the same.
  */
-#define HNSW_LEVEL_RATIO 64
+#define HNSW_LEVEL_RATIO 256
 
 static inline int
 vdb_hnsw_level_ratio(int m)

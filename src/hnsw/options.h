@@ -41,14 +41,26 @@ typedef enum HnswIterativeScan
 	HNSW_ITERATIVE_STRICT
 } HnswIterativeScan;
 
-/* Nearest nodes that a walk finds before its first ef_search rows are returned */
-#define HNSW_WIDTH_PER_EF 1.8
-#define HNSW_MIN_WIDTH 32
+/*
+ * A scan's first walk looks for so many nearest nodes, and is done when no
+ * estimate promises one within the slack of them (search.h).  Measured together:
+ * README.md, "Search".
+ */
+#define HNSW_WIDTH_PER_EF 0.55
+#define HNSW_MIN_WIDTH 8
+#define HNSW_SLACK 0.15			/* reached at this ef_search, less below: */
+#define HNSW_SLACK_EF 40
 
 static inline int
 vdb_hnsw_width(int ef_search)
 {
 	return Max(HNSW_MIN_WIDTH, (int) ceil(HNSW_WIDTH_PER_EF * ef_search));
+}
+
+static inline double
+vdb_hnsw_slack(int ef_search)
+{
+	return 1 + HNSW_SLACK * Min(1, (ef_search + 20) / (HNSW_SLACK_EF + 20.0));
 }
 
 /* options.c; defaults where the index has no options */

@@ -19,10 +19,17 @@
 
 #define FIRST_CAPACITY 4096
 
+/*
+ * A run with slack ends after so many results for each of its width: where all
+ * is about equally far, slack would go through all of it.
+ */
+#define MOST_PER_WIDTH 16
+
 /* The descent keeps this many results a level, against local minima. */
 #define DESCENT_WIDTH 4
 
 static void push(HnswWalk *walk, HnswCandidate candidate);
+static double reach(const HnswWalk *walk);
 static HnswCandidate pop(HnswFrontier *frontier);
 static void note_result(HnswWalk *walk, float distance);
 static bool visit(HnswWalk *walk, HnswRef ref, float *distance);
@@ -77,7 +84,7 @@ vdb_hnsw_walk_start(HnswWalk *walk, int level, int width)
 }
 
 /*
- * Goes on from where the walk is with a new count of results.
+ * Goes on from where the walk is with a new count of results, without slack.
  */
 void
 vdb_hnsw_walk_widen(HnswWalk *walk, int width)
@@ -88,6 +95,24 @@ vdb_hnsw_walk_widen(HnswWalk *walk, int width)
 		walk->nearest = (float *) repalloc(walk->nearest, sizeof(float) * (Size) width);
 	walk->width = width;
 	walk->nnearest = 0;
+	walk->nresults = 0;
+	walk->slack = 1;
+	walk->min_results = 0;
+	walk->max_results = INT_MAX;
+}
+
+/*
+ * Lets the run that was started go on while an estimate is within slack times
+ * the distance of the farthest of the width nearest, and until it has
+ * min_results.  Estimates are wrong both ways: a few results looked for with
+ * some slack are found with fewer visits than many without.
+ */
+void
+vdb_hnsw_walk_set_slack(HnswWalk *walk, double slack, int min_results)
+{
+	walk->slack = walk->index->layout.bits > 0 ? slack : 1;
+	walk->min_results = min_results;
+	walk->max_results = Max(MOST_PER_WIDTH * walk->width, min_results);
 }
 
 /*
@@ -139,14 +164,34 @@ vdb_hnsw_walk_run(HnswWalk *walk)
 }
 
 /*
- * No candidate can be nearer than the width nearest results, as far as
- * estimates tell.
+ * The run has what it looks for, as far as estimates tell.
  */
 bool
 vdb_hnsw_walk_is_done(const HnswWalk *walk)
 {
-	return walk->frontier.count == 0 ||
-		(walk->nnearest == walk->width && walk->frontier.heap[0].distance >= walk->nearest[0]);
+	if (walk->frontier.count == 0)
+		return true;
+	if (walk->nnearest < walk->width || walk->nresults < walk->min_results)
+		return false;
+	return walk->frontier.heap[0].distance >= reach(walk) || walk->nresults >= walk->max_results;
+}
+
+/*
+ * The distance up to which candidates are of interest.  Slack is that of
+ * squared Euclidean distances; an inner product is turned into one for a
+ * vector as long as the query, which has the typical norm.
+ */
+static double
+reach(const HnswWalk *walk)
+{
+	double		farthest = walk->nearest[0];
+	double		norm = walk->query.norm;
+
+	if (walk->slack == 1)
+		return farthest;
+	if (walk->index->layout.metric != VDB_METRIC_IP)
+		return farthest * walk->slack;
+	return Max(farthest, farthest * walk->slack + (walk->slack - 1) * norm * norm);
 }
 
 /*
@@ -305,6 +350,8 @@ note_result(HnswWalk *walk, float distance)
 {
 	float	   *heap = walk->nearest;
 	int			i;
+
+	walk->nresults++;
 
 	if (walk->nnearest < walk->width)
 	{

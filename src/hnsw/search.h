@@ -68,6 +68,10 @@ struct HnswWalk
 	float	   *nearest;		/* heap of the nearest results, farthest first */
 	int			nnearest;
 	int			width;			/* room of nearest */
+	int			nresults;		/* of this run */
+	int			min_results;	/* that a run looks for, if there are as many */
+	int			max_results;	/* and the most */
+	double		slack;			/* of the estimates, 1 for none */
 	void	   *vector;			/* memory for a vector that is split off */
 	HnswRef    *links;			/* memory for the links of a node */
 	float	   *estimates;
@@ -80,6 +84,7 @@ extern HnswWalk *vdb_hnsw_walk_begin(HnswIndex *index, const VdbRotated *query,
 									 double typical_norm);
 extern void vdb_hnsw_walk_start(HnswWalk *walk, int level, int width);
 extern void vdb_hnsw_walk_widen(HnswWalk *walk, int width);
+extern void vdb_hnsw_walk_set_slack(HnswWalk *walk, double slack, int min_results);
 extern void vdb_hnsw_walk_add(HnswWalk *walk, HnswRef ref);
 extern bool vdb_hnsw_walk_step(HnswWalk *walk);
 extern void vdb_hnsw_walk_run(HnswWalk *walk);
