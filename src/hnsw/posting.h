@@ -32,6 +32,14 @@ typedef struct HnswChainGuard
 extern void vdb_hnsw_guard_chain(HnswIndex *index, HnswChainGuard *guard, HnswRef ref);
 
 /*
+ * The page of a segment, pinned and locked; and the segment there, NULL if it
+ * is not owner's.
+ */
+extern Buffer vdb_hnsw_read_segment_page(HnswIndex *index, HnswRef ref, int lockmode);
+extern HnswSegment *vdb_hnsw_segment_of(HnswIndex *index, Page page, HnswRef ref,
+										HnswRef owner);
+
+/*
  * Adds a heap TID to the node that ref names.  False, with nothing done, if it
  * is no longer LIVE or has another version.
  */
