@@ -27,11 +27,13 @@
 #define RESULT_COLUMNS 3
 
 static HnswIndex *open_index(HnswCheck *check, Relation relation);
-static const char *meta_fault(const HnswMeta *meta);
+static const char *meta_fault(Relation relation, const HnswMeta *meta);
 static void check_index(HnswCheck *check);
 static void allocate(HnswCheck *check);
 static void check_meta(HnswCheck *check);
 static void check_start(HnswCheck *check, const char *what, HnswRef ref, int level);
+static void report_formatted(HnswCheck *check, BlockNumber block, uint32 number,
+							 const char *format, va_list args) pg_attribute_printf(4, 0);
 static void report(HnswCheck *check, BlockNumber block, uint32 number, const char *text);
 static void report_counts(const HnswCheck *check);
 
@@ -90,7 +92,7 @@ open_index(HnswCheck *check, Relation relation)
 	else
 	{
 		memcpy(&check->meta, vdb_hnsw_meta((Page) check->page.data), sizeof(HnswMeta));
-		problem = meta_fault(&check->meta);
+		problem = meta_fault(relation, &check->meta);
 	}
 	if (problem != NULL)
 	{
@@ -110,15 +112,17 @@ open_index(HnswCheck *check, Relation relation)
 		MemoryContextSwitchTo(context);
 		FlushErrorState();
 		report(check, HNSW_META_BLOCK, HNSW_INVALID_NUMBER,
-			   "layout in the metapage is none that this library makes");
+			   "layout in the metapage is none that this library makes for the operator class");
 	}
 	PG_END_TRY();
 	return index;
 }
 
 static const char *
-meta_fault(const HnswMeta *meta)
+meta_fault(Relation relation, const HnswMeta *meta)
 {
+	int			dim = TupleDescAttr(RelationGetDescr(relation), 0)->atttypmod;
+
 	if (meta->magic != HNSW_MAGIC)
 		return "metapage has no magic number";
 	if (meta->version != HNSW_FORMAT_VERSION)
@@ -127,6 +131,8 @@ meta_fault(const HnswMeta *meta)
 		return "typical norm in the metapage is not finite";
 	if (meta->entry_level > HNSW_MAX_LEVEL)
 		return "level of the entry in the metapage is out of range";
+	if (dim >= 0 && meta->dim != (uint32) dim)
+		return "dimensions in the metapage are not those of the column";
 	return NULL;
 }
 
@@ -163,22 +169,12 @@ allocate(HnswCheck *check)
 }
 
 /*
- * Checks the metapage against the operator class, the column, and the nodes
- * that it names.
+ * Checks the nodes that the metapage names.
  */
 static void
 check_meta(HnswCheck *check)
 {
-	Relation	relation = check->index->relation;
-	int			dim = TupleDescAttr(RelationGetDescr(relation), 0)->atttypmod;
 	HnswMeta	meta;
-
-	if (check->meta.metric != (uint16) check->index->type->metric)
-		report(check, HNSW_META_BLOCK, HNSW_INVALID_NUMBER,
-			   "distance in the metapage is not that of the operator class");
-	if (dim >= 0 && check->meta.dim != (uint32) dim)
-		report(check, HNSW_META_BLOCK, HNSW_INVALID_NUMBER,
-			   "dimensions in the metapage are not those of the column");
 
 	if (!vdb_hnsw_check_copy_page(check, HNSW_META_BLOCK, HNSW_PAGE_META))
 		return;					/* damaged since it was read */
@@ -226,22 +222,11 @@ void
 vdb_hnsw_check_report(HnswCheck *check, BlockNumber block, uint32 number,
 					  const char *format, ...)
 {
-	StringInfoData text;
-	int			needed;
+	va_list		args;
 
-	initStringInfo(&text);
-	do
-	{
-		va_list		args;
-
-		va_start(args, format);
-		needed = appendStringInfoVA(&text, format, args);
-		va_end(args);
-		if (needed > 0)
-			enlargeStringInfo(&text, needed);
-	} while (needed > 0);
-	report(check, block, number, text.data);
-	pfree(text.data);
+	va_start(args, format);
+	report_formatted(check, block, number, format, args);
+	va_end(args);
 }
 
 /*
@@ -250,21 +235,32 @@ vdb_hnsw_check_report(HnswCheck *check, BlockNumber block, uint32 number,
 void
 vdb_hnsw_check_report_node(HnswCheck *check, uint32 number, const char *format, ...)
 {
+	va_list		args;
+
+	va_start(args, format);
+	report_formatted(check, vdb_hnsw_block(check->index, number), number, format, args);
+	va_end(args);
+}
+
+static void
+report_formatted(HnswCheck *check, BlockNumber block, uint32 number, const char *format,
+				 va_list args)
+{
 	StringInfoData text;
 	int			needed;
 
 	initStringInfo(&text);
 	do
 	{
-		va_list		args;
+		va_list		copy;
 
-		va_start(args, format);
-		needed = appendStringInfoVA(&text, format, args);
-		va_end(args);
+		va_copy(copy, args);
+		needed = appendStringInfoVA(&text, format, copy);
+		va_end(copy);
 		if (needed > 0)
 			enlargeStringInfo(&text, needed);
 	} while (needed > 0);
-	report(check, vdb_hnsw_block(check->index, number), number, text.data);
+	report(check, block, number, text.data);
 	pfree(text.data);
 }
 

@@ -11,6 +11,7 @@
 #include "pg_compat.h"
 
 #include "hnsw/check.h"
+#include "lib/qunique.h"
 #include "miscadmin.h"
 
 /* Readings of a chain that must all have failed alike */
@@ -96,6 +97,12 @@ was_freeing(const HnswCheckNode *node, ChainFault fault)
 		vdb_hnsw_ref_equals(fault.at, node->node.next);
 }
 
+static int
+compare_tids(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
 /*
  * Sets check->tids to the heap TIDs of a node as it was copied.
  */
@@ -113,17 +120,21 @@ read_tids(HnswCheck *check, const HnswCheckNode *node, bool do_mark)
 	{
 		CHECK_FOR_INTERRUPTS();
 		fault.at = at;
-		if (do_mark)
-			mark_segment(check, at);
 		fault.what = read_segment(check, at, owner, &at);
 		if (fault.what != NULL)
 		{
 			fault.is_other = fault.what == not_its_own;
 			break;
 		}
+		if (do_mark)
+			mark_segment(check, fault.at);
 		/* Brent's: keep a position, twice as long each time */
 		if (vdb_hnsw_ref_is_valid(at) && memcmp(&at, &seen, sizeof(at)) == 0)
 		{
+			/* some of it was read again and again */
+			qsort(check->tids, check->ntids, sizeof(ItemPointerData), compare_tids);
+			check->ntids = qunique(check->tids, check->ntids, sizeof(ItemPointerData),
+								   compare_tids);
 			fault.what = "is in a chain that has no end";
 			break;
 		}

@@ -13,6 +13,7 @@
 
 #include "hnsw/graph.h"
 #include "hnsw/index.h"
+#include "hnsw/posting.h"
 
 static void check_node(HnswIndex *index, BlockNumber block, const HnswNode *node);
 
@@ -257,4 +258,20 @@ vdb_hnsw_read_node(HnswIndex *index, HnswRef ref, int lockmode, void *vector_mem
 	UnlockReleaseBuffer(*buffer);
 	*buffer = InvalidBuffer;
 	return false;
+}
+
+/*
+ * Raises an error if a chain in which ref comes next has no end; see posting.h.
+ * Compares with one that was passed, which is renewed after 1, 2, 4, ... steps
+ * (Brent's algorithm).
+ */
+void
+vdb_hnsw_guard_chain(HnswIndex *index, HnswChainGuard *guard, HnswRef ref)
+{
+	if (memcmp(&ref, &guard->seen, sizeof(ref)) == 0)
+		vdb_hnsw_corrupted(index->relation, vdb_hnsw_ref_number(ref),
+						   "chain of segments: it has no end");
+	guard->hops++;
+	if ((guard->hops & (guard->hops - 1)) == 0)
+		guard->seen = ref;
 }

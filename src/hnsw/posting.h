@@ -21,7 +21,7 @@ extern int	vdb_hnsw_read_segment(HnswIndex *index, HnswRef ref, HnswRef owner,
 
 /*
  * Whoever follows a chain with vdb_hnsw_read_segment() shows each ref to a
- * guard, which begins as zeroes: it raises an error if there is no end.
+ * guard, which begins as zeroes: it raises an error if there is no end (page.c).
  */
 typedef struct HnswChainGuard
 {
