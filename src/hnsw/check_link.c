@@ -186,7 +186,8 @@ check_stale(HnswCheck *check, const HnswCheckNode *node, int i, HnswPresence fou
 }
 
 /*
- * Has the node that was copied the same link now?  Uses check->other.
+ * Is the node that was copied LIVE now, with the same link?  One that is DYING
+ * may anchor others that vacuum has freed before it.  Uses check->other.
  */
 static bool
 still_has(HnswCheck *check, const HnswCheckNode *node, HnswRef ref)
@@ -194,7 +195,7 @@ still_has(HnswCheck *check, const HnswCheckNode *node, HnswRef ref)
 	HnswCheckNode *now = &check->other;
 
 	if (vdb_hnsw_check_read(check, node->number, now) != HNSW_FOUND_NODE ||
-		now->node.version != node->node.version)
+		now->node.version != node->node.version || now->node.state != HNSW_LIVE)
 		return false;
 	for (int i = 0; i < now->node.nlinks; i++)
 	{

@@ -34,7 +34,10 @@ static const char *meta_fault(const HnswMeta *meta, VdbQuantLayout *layout);
 HnswIndex *
 vdb_hnsw_open(Relation relation)
 {
-	return vdb_hnsw_open_meta(relation, cached_meta(relation));
+	/* a copy: the catalogs will be read, which may empty the cache */
+	HnswMeta	meta = *cached_meta(relation);
+
+	return vdb_hnsw_open_meta(relation, &meta);
 }
 
 /*
@@ -76,7 +79,7 @@ vdb_hnsw_open_meta(Relation relation, const HnswMeta *meta)
 
 /*
  * The metapage as the relation's cache has it; only what never changes may be
- * taken from it.
+ * taken from it.  It is there until the next look at the catalogs.
  */
 static const HnswMeta *
 cached_meta(Relation relation)

@@ -12,7 +12,7 @@ use lib "$FindBin::RealBin/../perl";
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use VecdbLoad qw(load_tables create_tables start_load end_load wait_for_wal kill_server problems);
+use VecdbLoad qw(load_tables create_tables start_load end_load wait_for_wal kill_server wait_until problems);
 
 my $seconds = $ENV{VECDB_SOAK_SECONDS} || 0;
 my $clients = $ENV{VECDB_SOAK_CLIENTS} || 4;
@@ -75,7 +75,8 @@ for (my $round = 1; $round <= ROUNDS || time - $start < $seconds; $round++)
 	$errors = end_load($load);
 	if (defined $node->{_pid})
 	{
-		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+		# The load has ended, so the restart has begun.
+		wait_until(sub { system('pg_isready', '-q', '-d', $node->connstr('postgres')) == 0 });
 	}
 	else
 	{
