@@ -1,5 +1,6 @@
 -- Index scans of hnsw: completeness, order, settings, odd queries.
 SET enable_seqscan = off;
+SET jit = off;
 CREATE TABLE items (id int PRIMARY KEY, v vector(3));
 -- deterministic points on a lattice with some noise, every tenth NULL
 INSERT INTO items

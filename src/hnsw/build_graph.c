@@ -22,12 +22,16 @@
 #define LINK_CHUNK 4
 #define FILL_CHUNK 64
 
+/* The first nodes make batches that are not worth a meeting. */
+#define ALONE_NODES 4096
+
 /* At most so many nodes are linked between two looks for interrupts. */
 #define MAX_BATCH 32768
 
 static void give_command(HnswBuild *build, HnswCommand command, const HnswGraph *g);
 static void set_work(HnswBuild *build, uint32 first, uint32 end);
 static bool take_work(HnswBuild *build, uint32 chunk, uint32 *first, uint32 *end);
+static void link_alone(HnswBuild *build, HnswGraph *g, HnswScratch *s, uint32 limit);
 static void link_batches(HnswBuild *build, HnswGraph *g, HnswScratch *s);
 static void fill_nodes(HnswBuild *build, HnswGraph *g, HnswScratch *s);
 
@@ -47,8 +51,33 @@ vdb_hnsw_meet(HnswBuild *build)
 void
 vdb_hnsw_link_together(HnswBuild *build, HnswGraph *g, HnswScratch *s)
 {
+	link_alone(build, g, s, Min(ALONE_NODES, g->shared->count));
 	give_command(build, HNSW_COMMAND_LINK, g);
 	link_batches(build, g, s);
+}
+
+/*
+ * Links batches up to a node while the other processes wait.
+ */
+static void
+link_alone(HnswBuild *build, HnswGraph *g, HnswScratch *s, uint32 limit)
+{
+	while (g->shared->linked < limit)
+	{
+		uint32		first = g->shared->linked;
+		uint32		end = vdb_hnsw_next_batch(g);
+		uint32		node;
+
+		for (node = first; node < end; node++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			vdb_hnsw_link_forward(g, s, node);
+		}
+		vdb_hnsw_link_back(g, s, first, end, 0, 1);
+		vdb_hnsw_finish_batch(g, end);
+		if (!build->is_partitioned)
+			pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, end);
+	}
 }
 
 /*
