@@ -86,7 +86,8 @@ check_ref(HnswCheck *check, const HnswCheckNode *node, int i)
 	HnswRef		ref = vdb_hnsw_link(index, node->slots, i);
 	uint32		target = vdb_hnsw_ref_number(ref);
 
-	if (target == node->number)
+	/* with another version it is stale: it led to what was there before */
+	if (target == node->number && vdb_hnsw_ref_version(ref) == node->node.version)
 	{
 		vdb_hnsw_check_report_node(check, node->number, "link %d leads to its own node", i);
 		return false;

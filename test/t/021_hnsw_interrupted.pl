@@ -142,6 +142,29 @@ foreach my $round (1 .. 9)
 		'0', 'which finished it');
 }
 
+# The same without crashes, at many more moments: vacuums that are cancelled
+# early and late, each followed by one that is not.
+my $cancelled = 0;
+
+foreach my $moment (1 .. 20)
+{
+	my $stderr;
+
+	$node->safe_psql(
+		'postgres', qq{
+		INSERT INTO load_cosine SELECT n, load_vector(n + $moment * 2000, 64), n FROM generate_series(1, 1500) n
+			ON CONFLICT DO NOTHING;
+		DELETE FROM load_cosine WHERE (id + $moment) % 3 = 0 OR id BETWEEN $moment * 20 AND $moment * 20 + 200});
+	$node->psql('postgres', 'SET vacuum_cost_delay = 0.5; SET vacuum_cost_limit = 10;'
+		  . 'SET statement_timeout = ' . $moment * 20 . ";\nVACUUM load_cosine;\n", stderr => \$stderr);
+	$cancelled++ if $stderr =~ /statement timeout/;
+	is($node->safe_psql('postgres', q{SELECT * FROM vecdb_index_check('load_cosine_v', true)}),
+		'', "vacuum cancelled after $moment steps");
+	$node->safe_psql('postgres', 'VACUUM load_cosine');
+}
+cmp_ok($cancelled, '>', 0, 'vacuums were cancelled');
+is(problems($node, 'postgres', \%tables, {}), '', 'all indexes are sound');
+
 # An unlogged index comes back empty, and works.
 $node->safe_psql(
 	'postgres', q{
