@@ -45,7 +45,9 @@
 #define CODE_BYTE_COST 0.03
 
 /* Nodes that a walk visits for a node that it looks for */
-#define VISITS_PER_WIDTH 4.8
+#define VISITS_PER_WIDTH 3.8
+/* and for a row beyond the first ef_search, until most have been visited */
+#define VISITS_PER_ROW 1.8
 /* Nodes that the descent visits on a level */
 #define DESCENT_VISITS 6.0
 /* The part of a node's links that lead to nodes not seen before */
@@ -212,11 +214,10 @@ static double
 all_reads(const ScanShape *shape, PlannerInfo *root, IndexPath *path)
 {
 	double		wanted = wanted_tuples(shape, root, path);
-	double		per_row = (double) vdb_hnsw_width(shape->ef_search) / shape->ef_search;
 
 	if (wanted <= shape->ef_search || wanted >= shape->tuples)
 		return shape->nodes;
-	return shape->nodes * Min(per_row, shape->tuples / wanted);
+	return shape->nodes * Min(VISITS_PER_ROW, shape->tuples / wanted);
 }
 
 /*
