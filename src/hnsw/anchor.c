@@ -49,15 +49,13 @@ typedef struct Anchor
 
 static bool visit(HnswVacuum *v, Anchor *a, HnswRef dying);
 static void push(Anchor *a, HnswRef ref);
-static void add_host(HnswVacuum *v, Anchor *a, const HnswNodeCopy *copy);
-static bool move_child(HnswVacuum *v, Anchor *a, HnswRef parent, const HnswNodeCopy *child);
+static void add_host(HnswVacuum *v, Anchor *a, const HnswNodeImage *copy);
+static bool move_child(HnswVacuum *v, Anchor *a, HnswRef parent, const HnswNodeImage *child);
 static int	nearest_host(HnswVacuum *v, const Anchor *a, const void *stored);
 static void replace_host(HnswVacuum *v, Anchor *a, int i);
-static char *encode(HnswVacuum *v, const void *node, const void *neighbour);
 static bool move_anchor(HnswVacuum *v, HnswRef parent, HnswRef child, HnswRef host,
 						const char *factors);
 static int	place_for_anchor(HnswVacuum *v, const HnswNode *node, char *slots, HnswRef ref);
-static void set_slot(HnswVacuum *v, HnswNode *node, int i, HnswRef ref, const char *factors);
 static void clear_anchor(HnswVacuum *v, HnswNode *node, int i);
 static bool finish_node(HnswVacuum *v, Anchor *a);
 static bool finish_root(HnswVacuum *v, Anchor *a);
@@ -76,7 +74,7 @@ vdb_hnsw_lead_anchor(HnswVacuum *v, HnswRef holder, HnswRef dying)
 {
 	MemoryContext old = MemoryContextSwitchTo(v->page_context);
 	Anchor		a;
-	HnswNodeCopy copy;
+	HnswNodeImage copy;
 	bool		is_done = true;
 
 	memset(&a, 0, sizeof(a));
@@ -107,7 +105,7 @@ vdb_hnsw_lead_anchor(HnswVacuum *v, HnswRef holder, HnswRef dying)
 static bool
 visit(HnswVacuum *v, Anchor *a, HnswRef dying)
 {
-	HnswNodeCopy parent;
+	HnswNodeImage parent;
 
 	if (!vdb_hnsw_vacuum_copy(v, dying, &parent) || parent.node->state != HNSW_DYING)
 		return true;
@@ -118,7 +116,7 @@ visit(HnswVacuum *v, Anchor *a, HnswRef dying)
 	for (int i = 0; i < parent.node->nlinks; i++)
 	{
 		HnswRef		ref = vdb_hnsw_link(v->index, parent.slots, i);
-		HnswNodeCopy child;
+		HnswNodeImage child;
 
 		if (!vdb_hnsw_ref_is_anchor(ref))
 			continue;
@@ -155,7 +153,7 @@ push(Anchor *a, HnswRef ref)
  * Adds a host, for want of room in place of an older one.
  */
 static void
-add_host(HnswVacuum *v, Anchor *a, const HnswNodeCopy *copy)
+add_host(HnswVacuum *v, Anchor *a, const HnswNodeImage *copy)
 {
 	int			i = a->nhosts < MAX_HOSTS ? a->nhosts++ : a->oldest++ % MAX_HOSTS;
 
@@ -167,13 +165,13 @@ add_host(HnswVacuum *v, Anchor *a, const HnswNodeCopy *copy)
  * Moves a child from its DYING parent to the nearest host that can take it.
  */
 static bool
-move_child(HnswVacuum *v, Anchor *a, HnswRef parent, const HnswNodeCopy *child)
+move_child(HnswVacuum *v, Anchor *a, HnswRef parent, const HnswNodeImage *child)
 {
 	for (int tries = 0; tries < 2 * MAX_HOSTS && a->nhosts > 0; tries++)
 	{
 		int			i = nearest_host(v, a, child->stored);
 		const Host *host = &a->hosts[i];
-		char	   *factors = encode(v, host->stored, child->stored);
+		char	   *factors = vdb_hnsw_vacuum_encode(v, host->stored, child->stored);
 
 		if (move_anchor(v, parent, child->ref, host->ref, factors))
 			return true;
@@ -209,8 +207,8 @@ nearest_host(HnswVacuum *v, const Anchor *a, const void *stored)
 static void
 replace_host(HnswVacuum *v, Anchor *a, int i)
 {
-	HnswNodeCopy full;
-	HnswNodeCopy child;
+	HnswNodeImage full;
+	HnswNodeImage child;
 	bool		is_known = vdb_hnsw_vacuum_copy(v, a->hosts[i].ref, &full);
 
 	a->hosts[i] = a->hosts[--a->nhosts];
@@ -222,23 +220,6 @@ replace_host(HnswVacuum *v, Anchor *a, int i)
 			vdb_hnsw_vacuum_copy(v, ref, &child) && child.node->state == HNSW_LIVE)
 			add_host(v, a, &child);
 	}
-}
-
-/*
- * The slot of a neighbour in a node (P1), behind the link; NULL without codes.
- */
-static char *
-encode(HnswVacuum *v, const void *node, const void *neighbour)
-{
-	HnswIndex  *index = v->index;
-	char	   *factors;
-
-	if (index->layout.bits == 0)
-		return NULL;
-	factors = (char *) palloc((Size) index->layout.slot_bytes - HNSW_LINK_BYTES);
-	vdb_quant_init_encoder(&v->encoder, &index->layout, index->kernels, node, v->encoder_memory);
-	vdb_quant_encode_slot(&v->encoder, neighbour, factors);
-	return factors;
 }
 
 /*
@@ -269,8 +250,8 @@ move_anchor(HnswVacuum *v, HnswRef parent, HnswRef child, HnswRef host, const ch
 	}
 
 	xlog = GenericXLogStart(index->relation);
-	set_slot(v, node_of(v, GenericXLogRegisterBuffer(xlog, host_buffer, 0), host), to,
-			 vdb_hnsw_make_ref(vdb_hnsw_ref_number(child), child.extra | HNSW_ANCHOR), factors);
+	vdb_hnsw_vacuum_set_slot(v, node_of(v, GenericXLogRegisterBuffer(xlog, host_buffer, 0), host), to,
+							 vdb_hnsw_make_ref(vdb_hnsw_ref_number(child), child.extra | HNSW_ANCHOR), factors);
 	clear_anchor(v, node_of(v, GenericXLogRegisterBuffer(xlog, parent_buffer, 0), parent), from);
 	GenericXLogFinish(xlog);
 	unlock_both(parent_buffer, host_buffer);
@@ -314,20 +295,6 @@ place_for_anchor(HnswVacuum *v, const HnswNode *node, char *slots, HnswRef ref)
 }
 
 static void
-set_slot(HnswVacuum *v, HnswNode *node, int i, HnswRef ref, const char *factors)
-{
-	HnswIndex  *index = v->index;
-	char	   *slots = vdb_hnsw_slots_of(index, node);
-
-	vdb_hnsw_set_link(index, slots, i, ref);
-	if (factors != NULL)
-		memcpy(vdb_hnsw_factors(index, slots, i), factors,
-			   (Size) index->layout.slot_bytes - HNSW_LINK_BYTES);
-	if (i == node->nlinks)
-		node->nlinks++;
-}
-
-static void
 clear_anchor(HnswVacuum *v, HnswNode *node, int i)
 {
 	char	   *slots = vdb_hnsw_slots_of(v->index, node);
@@ -358,13 +325,13 @@ finish_node(HnswVacuum *v, Anchor *a)
 
 	if (has_child)
 	{
-		HnswNodeCopy holder;
-		HnswNodeCopy child;
+		HnswNodeImage holder;
+		HnswNodeImage child;
 
 		if (!vdb_hnsw_vacuum_copy(v, a->holder, &holder) ||
 			!vdb_hnsw_vacuum_copy(v, a->child, &child))
 			return false;
-		factors = encode(v, holder.stored, child.stored);
+		factors = vdb_hnsw_vacuum_encode(v, holder.stored, child.stored);
 	}
 	if (!lock_both(v, a->holder, parent, &holder_buffer, &parent_buffer))
 		return false;
@@ -386,9 +353,9 @@ finish_node(HnswVacuum *v, Anchor *a)
 
 		if (other >= 0)
 			clear_anchor(v, node, to);
-		set_slot(v, node, other >= 0 ? other : to,
-				 vdb_hnsw_make_ref(vdb_hnsw_ref_number(a->child), a->child.extra | HNSW_ANCHOR),
-				 factors);
+		vdb_hnsw_vacuum_set_slot(v, node, other >= 0 ? other : to,
+								 vdb_hnsw_make_ref(vdb_hnsw_ref_number(a->child), a->child.extra | HNSW_ANCHOR),
+								 factors);
 		clear_anchor(v, node_of(v, GenericXLogRegisterBuffer(xlog, parent_buffer, 0), parent), from);
 	}
 	else

@@ -166,6 +166,9 @@ plan_node(HnswVacuum *v, Page page, BlockNumber block, int place, Edits *edits)
 	}
 	vdb_hnsw_choose_replacements(v);
 	plan_edits(v, place, edits);
+	for (int i = 0; i < r->nchosen; i++)
+		if (r->chosen[i]->is_diverse)
+			vdb_hnsw_repair_back(v, r->chosen[i]);
 }
 
 static void
@@ -180,8 +183,13 @@ plan_edits(HnswVacuum *v, int place, Edits *edits)
 		edit->place = place;
 		edit->version = r->node.node->version;
 		edit->old_ref = r->lost[i];
-		edit->new_ref = i < r->nchosen ? r->chosen[i].ref : vdb_hnsw_no_ref();
-		edit->factors = i < r->nchosen ? r->chosen[i].factors : NULL;
+		edit->new_ref = vdb_hnsw_no_ref();
+		edit->factors = NULL;
+		if (i < r->nchosen)
+		{
+			edit->new_ref = r->chosen[i]->ref;
+			edit->factors = vdb_hnsw_vacuum_encode(v, r->node.stored, r->chosen[i]->stored);
+		}
 	}
 }
 
@@ -226,10 +234,7 @@ apply_edit(HnswVacuum *v, Page page, const Edit *edit)
 	if (vdb_hnsw_ref_is_valid(edit->new_ref) &&
 		vdb_hnsw_find_number(index, node, slots, edit->new_ref) < 0)
 	{
-		vdb_hnsw_set_link(index, slots, i, edit->new_ref);
-		if (edit->factors != NULL)
-			memcpy(vdb_hnsw_factors(index, slots, i), edit->factors,
-				   (Size) index->layout.slot_bytes - HNSW_LINK_BYTES);
+		vdb_hnsw_vacuum_set_slot(v, node, i, edit->new_ref, edit->factors);
 		return;
 	}
 	node->nlinks--;

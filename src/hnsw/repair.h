@@ -24,13 +24,15 @@ typedef struct HnswLeads
 	int			room;
 } HnswLeads;
 
-/* A node that takes the place of a DYING one */
-typedef struct HnswReplacement
+/* A node that is linked, or may be; read */
+typedef struct HnswCandidateNode
 {
 	HnswRef		ref;
-	char	   *factors;		/* its slot in the node, behind the link */
 	const void *stored;
-} HnswReplacement;
+	double		distance;		/* from the node that is repaired */
+	bool		is_kept;		/* linked now */
+	bool		is_diverse;		/* selected by Algorithm 4 */
+} HnswCandidateNode;
 
 /* Arrays have room for any node */
 typedef struct HnswRepair
@@ -38,22 +40,26 @@ typedef struct HnswRepair
 	HnswNodeView node;			/* in a copy of its page */
 	HnswRef    *lost;			/* its links to DYING nodes, but for anchors */
 	int			nlost;
-	HnswReplacement *chosen;	/* at most nlost */
+	HnswCandidateNode **chosen; /* at most nlost */
 	int			nchosen;
 
-	/* replace.c's own */
+	/* replace.c's own, but for the estimates */
 	HnswLeads	live;			/* candidates */
 	HnswLeads	dying;			/* to be followed */
 	uint32	   *followed;
 	int			nfollowed;
 	float	   *estimates;
+	float	   *own_estimates;	/* backlink.c's */
 	HnswRef    *links;			/* of a node that is followed */
-	HnswReplacement *spare;		/* nearer to another link than to the node */
-	int			nspare;
+	HnswCandidateNode *candidates;
+	int			ncandidates;
 } HnswRepair;
 
 /* replace.c */
 extern HnswRepair *vdb_hnsw_new_repair(HnswVacuum *v);
 extern void vdb_hnsw_choose_replacements(HnswVacuum *v);
+
+/* backlink.c */
+extern void vdb_hnsw_repair_back(HnswVacuum *v, const HnswCandidateNode *from);
 
 #endif							/* VDB_HNSW_REPAIR_H */

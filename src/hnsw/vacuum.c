@@ -254,7 +254,7 @@ reclaim(HnswVacuum *v)
  * context.  False if the ref is stale.
  */
 bool
-vdb_hnsw_vacuum_copy(HnswVacuum *v, HnswRef ref, HnswNodeCopy *copy)
+vdb_hnsw_vacuum_copy(HnswVacuum *v, HnswRef ref, HnswNodeImage *copy)
 {
 	HnswIndex  *index = v->index;
 	HnswNodeView view;
@@ -291,6 +291,43 @@ vdb_hnsw_vacuum_query(HnswVacuum *v, const void *stored, VdbQuery *query, void *
 
 	vdb_quant_init_query(query, &index->layout, index->kernels, &decoded, v->typical_norm,
 						 memory);
+}
+
+/*
+ * The slot of a neighbour in a node (P1), behind the link, in memory of the
+ * page context; NULL without codes.
+ */
+char *
+vdb_hnsw_vacuum_encode(HnswVacuum *v, const void *node, const void *neighbour)
+{
+	HnswIndex  *index = v->index;
+	char	   *factors;
+
+	if (index->layout.bits == 0)
+		return NULL;
+	factors = (char *) MemoryContextAlloc(v->page_context,
+										  (Size) index->layout.slot_bytes - HNSW_LINK_BYTES);
+	vdb_quant_init_encoder(&v->encoder, &index->layout, index->kernels, node, v->encoder_memory);
+	vdb_quant_encode_slot(&v->encoder, neighbour, factors);
+	return factors;
+}
+
+/*
+ * Writes a slot of a node, in the image of its page; the slot behind the last
+ * one is used from then on.
+ */
+void
+vdb_hnsw_vacuum_set_slot(HnswVacuum *v, HnswNode *node, int i, HnswRef ref, const char *factors)
+{
+	HnswIndex  *index = v->index;
+	char	   *slots = vdb_hnsw_slots_of(index, node);
+
+	vdb_hnsw_set_link(index, slots, i, ref);
+	if (factors != NULL)
+		memcpy(vdb_hnsw_factors(index, slots, i), factors,
+			   (Size) index->layout.slot_bytes - HNSW_LINK_BYTES);
+	if (i == node->nlinks)
+		node->nlinks++;
 }
 
 /*

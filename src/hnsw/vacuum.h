@@ -56,13 +56,13 @@ typedef struct HnswVacuum
 } HnswVacuum;
 
 /* A node with its vector, copied off its page */
-typedef struct HnswNodeCopy
+typedef struct HnswNodeImage
 {
 	HnswRef		ref;
 	HnswNode   *node;
 	char	   *slots;
 	const void *stored;
-} HnswNodeCopy;
+} HnswNodeImage;
 
 static inline bool
 vdb_hnsw_is_dying(const HnswVacuum *v, HnswRef ref)
@@ -71,9 +71,12 @@ vdb_hnsw_is_dying(const HnswVacuum *v, HnswRef ref)
 }
 
 /* vacuum.c */
-extern bool vdb_hnsw_vacuum_copy(HnswVacuum *v, HnswRef ref, HnswNodeCopy *copy);
+extern bool vdb_hnsw_vacuum_copy(HnswVacuum *v, HnswRef ref, HnswNodeImage *copy);
 extern void vdb_hnsw_vacuum_query(HnswVacuum *v, const void *stored, VdbQuery *query,
 								  void *memory);
+extern char *vdb_hnsw_vacuum_encode(HnswVacuum *v, const void *node, const void *neighbour);
+extern void vdb_hnsw_vacuum_set_slot(HnswVacuum *v, HnswNode *node, int i, HnswRef ref,
+									 const char *factors);
 extern int	vdb_hnsw_find_link(const HnswIndex *index, const HnswNode *node,
 							   const char *slots, HnswRef ref);
 extern int	vdb_hnsw_find_number(const HnswIndex *index, const HnswNode *node,
