@@ -23,6 +23,13 @@
 
 #define FIRST_POOL 128
 
+/*
+ * Results returned beyond ef_search, if they have been visited: the executor
+ * wants a row that is farther before it returns one whose place it has to
+ * check, and that alone shall not start another walk.
+ */
+#define BATCH_MARGIN 8
+
 static void run_walk(HnswScan *scan);
 static void limit_memory(HnswScan *scan);
 static void form_batch(HnswScan *scan);
@@ -148,7 +155,8 @@ static void
 form_batch(HnswScan *scan)
 {
 	sort_by_distance(scan->pool, (size_t) scan->npool);
-	scan->batch = Min(scan->npool, scan->ef_search);
+	scan->batch = Min(scan->npool, scan->ef_search +
+					  (scan->iterative == HNSW_ITERATIVE_OFF ? 0 : BATCH_MARGIN));
 	bound_results(scan, scan->pool, scan->batch);
 	scan->next = 0;
 	scan->ntids = scan->next_tid = 0;
