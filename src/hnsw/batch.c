@@ -155,8 +155,7 @@ static void
 form_batch(HnswScan *scan)
 {
 	sort_by_distance(scan->pool, (size_t) scan->npool);
-	scan->batch = Min(scan->npool, scan->ef_search +
-					  (scan->iterative == HNSW_ITERATIVE_OFF ? 0 : BATCH_MARGIN));
+	scan->batch = Min(scan->npool, scan->ef_search + (scan->iterative == HNSW_ITERATIVE_OFF ? 0 : BATCH_MARGIN));
 	bound_results(scan, scan->pool, scan->batch);
 	scan->next = 0;
 	scan->ntids = scan->next_tid = 0;
