@@ -1098,6 +1098,7 @@ CREATE FUNCTION vecdb.search(collection text, vector vector, top_k integer DEFAU
 	RETURNS SETOF vecdb.search_result
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
 	SET search_path = pg_catalog, pg_temp
+	SET vecdb.expected_rows = 0
 AS $$
 DECLARE
 	coll record;
@@ -1112,6 +1113,9 @@ BEGIN
 		WHEN 'dot' THEN distance_operator := '<#>'; score_of_d := '-d';
 		WHEN 'euclidean' THEN distance_operator := '<->'; score_of_d := 'd';
 	END CASE;
+
+	-- So that pages of one result are pages of one search.
+	PERFORM set_config('vecdb.expected_rows', least(1000000, top_k::bigint + "offset")::text, true);
 
 	BEGIN
 		-- The inner order is one that the index gives; equal distances are then put

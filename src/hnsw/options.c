@@ -25,6 +25,8 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#define MAX_EXPECTED_ROWS 1000000
+
 #define EF_SEARCH_NAME "hnsw.ef_search"
 #define ITERATIVE_SCAN_NAME "hnsw.iterative_scan"
 #define MAX_SCAN_TUPLES_NAME "hnsw.max_scan_tuples"
@@ -49,6 +51,7 @@ static Setting scan_mem_multiplier = {.name = SCAN_MEM_MULTIPLIER_NAME};
 
 /* Values of those that are ours */
 static int	ef_search_value = HNSW_DEFAULT_EF_SEARCH;
+static int	expected_rows = 0;
 static int	iterative_scan_value = HNSW_ITERATIVE_RELAXED;
 static int	max_scan_tuples_value = DEFAULT_MAX_SCAN_TUPLES;
 static double scan_mem_multiplier_value = DEFAULT_SCAN_MEM_MULTIPLIER;
@@ -108,6 +111,13 @@ vdb_hnsw_init(void)
 								 &scan_mem_multiplier_value,
 								 DEFAULT_SCAN_MEM_MULTIPLIER, 1, MAX_SCAN_MEM_MULTIPLIER,
 								 PGC_USERSET, 0, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("vecdb.expected_rows",
+							"Number of rows that searches are expected to return.",
+							"An hnsw index scan doubles ef_search until it is as large, so that the rows come in one batch.",
+							&expected_rows,
+							0, 0, MAX_EXPECTED_ROWS,
+							PGC_USERSET, 0, NULL, NULL, NULL);
 
 	/* placeholders that were here have been replaced by now */
 	ef_search.record = vdb_find_setting(EF_SEARCH_NAME);
@@ -183,11 +193,15 @@ vdb_hnsw_ef_search(Relation index)
 {
 	HnswOptions *options = (HnswOptions *) index->rd_options;
 	int			unset = HNSW_DEFAULT_EF_SEARCH;
+	int			ef;
 
 	if (options != NULL && options->ef_search > 0)
 		unset = options->ef_search;
-	return int_value(&ef_search, ef_search_value,
-					 HNSW_MIN_EF_SEARCH, HNSW_MAX_EF_SEARCH, unset);
+	ef = int_value(&ef_search, ef_search_value,
+				   HNSW_MIN_EF_SEARCH, HNSW_MAX_EF_SEARCH, unset);
+	while (ef < expected_rows)
+		ef *= 2;
+	return ef;
 }
 
 HnswIterativeScan

@@ -67,7 +67,10 @@ vdb_hnsw_slack(int ef_search)
 extern int	vdb_hnsw_option_m(Relation index);
 extern int	vdb_hnsw_option_ef_construction(Relation index);
 
-/* the setting if it was SET, else the index's option, else the default */
+/*
+ * The setting if it was SET, else the index's option, else the default; doubled
+ * until it is at least vecdb.expected_rows.
+ */
 extern int	vdb_hnsw_ef_search(Relation index);
 
 extern HnswIterativeScan vdb_hnsw_iterative_scan(void);

@@ -1,0 +1,45 @@
+-- Collections search by their hnsw index, once they are large enough.
+CREATE FUNCTION points(first int, last int) RETURNS json LANGUAGE sql AS $$
+	SELECT json_agg(json_build_object('id', 'p' || i, 'metadata', json_build_object('even', i % 2 = 0),
+		'vector', (SELECT json_agg(round(sin(i * j + j * j)::numeric, 4)) FROM generate_series(1, 32) j)))
+	FROM generate_series(first, last) i $$;
+CREATE FUNCTION embedding_of(collection text, id text) RETURNS vector LANGUAGE sql AS $$
+	SELECT vector FROM vecdb.get_point(collection, id) $$;
+
+SELECT name, distance FROM vecdb.create_collection('near', 32, 'euclidean');
+SELECT name, distance FROM vecdb.create_collection('angle', 32, 'cosine');
+SELECT name, distance FROM vecdb.create_collection('product', 32, 'dot');
+SELECT c.name, regexp_replace(pg_get_indexdef(i.indexrelid), '.* USING ', '') AS index
+	FROM vecdb.collections c JOIN pg_index i ON i.indrelid = ('vecdb_data.c_' || c.id)::regclass
+	WHERE NOT i.indisprimary ORDER BY 1;
+SELECT name, vecdb.upsert(name, points(1, 3000)) FROM vecdb.list_collections();
+ANALYZE;
+
+-- a search is an index scan, and finds a point by its own vector
+SELECT vecdb_hnsw_stats_reset();
+SELECT id, round(score::numeric, 4) AS score
+	FROM vecdb.search('near', embedding_of('near', 'p1234'), top_k => 1);
+SELECT id, round(score::numeric, 4) AS score
+	FROM vecdb.search('angle', embedding_of('angle', 'p1234'), top_k => 1);
+SELECT count(*) FROM vecdb.search('product', embedding_of('product', 'p1234'), top_k => 10);
+SELECT scans, sweeps FROM vecdb_hnsw_stats;
+-- pages of one result: what is on two of them only a wider search has found
+SELECT count(*), count(DISTINCT id) >= 90 AS few_repeated FROM generate_series(0, 90, 10) page,
+	vecdb.search('near', embedding_of('near', 'p7'), top_k => 10, "offset" => page);
+-- filters get all the rows that they want
+SELECT count(*), bool_and((metadata->>'even')::boolean) AS even
+	FROM vecdb.search('angle', embedding_of('angle', 'p8'), top_k => 100, filter => '{"even": true}');
+-- changes are seen at once
+SELECT vecdb.delete_points('near', ARRAY['p1234']);
+SELECT id <> 'p1234' AS another FROM vecdb.search('near', embedding_of('angle', 'p1234'), top_k => 1);
+SELECT vecdb.upsert('near', points(1234, 1234));
+SELECT id FROM vecdb.search('near', embedding_of('angle', 'p1234'), top_k => 1);
+-- the same vectors again: nodes gain row addresses, the graph does not grow
+SELECT vecdb.upsert('near', points(1, 1000));
+SELECT i.indexrelid::regclass::text AS near_index FROM vecdb.collections c
+	JOIN pg_index i ON i.indrelid = ('vecdb_data.c_' || c.id)::regclass
+	WHERE c.name = 'near' AND NOT i.indisprimary \gset
+SELECT levels[1] FROM vecdb_index_info(:'near_index');
+SELECT * FROM vecdb_index_check(:'near_index', heap_all_indexed => true);
+SELECT vecdb.drop_collection(name) FROM vecdb.list_collections();
+DROP FUNCTION points, embedding_of;
