@@ -26,7 +26,8 @@
 /*
  * Results returned beyond ef_search, if they have been visited: the executor
  * wants a row that is farther before it returns one whose place it has to
- * check, and that alone shall not start another walk.
+ * check, and that alone shall not start another walk.  Not in strict order,
+ * where a nearer row of that walk would then be lost.
  */
 #define BATCH_MARGIN 8
 
@@ -155,7 +156,7 @@ static void
 form_batch(HnswScan *scan)
 {
 	sort_by_distance(scan->pool, (size_t) scan->npool);
-	scan->batch = Min(scan->npool, scan->ef_search + (scan->iterative == HNSW_ITERATIVE_OFF ? 0 : BATCH_MARGIN));
+	scan->batch = Min(scan->npool, scan->ef_search + (scan->iterative == HNSW_ITERATIVE_RELAXED ? BATCH_MARGIN : 0));
 	bound_results(scan, scan->pool, scan->batch);
 	scan->next = 0;
 	scan->ntids = scan->next_tid = 0;
