@@ -131,7 +131,7 @@ vdb_hnsw_prefetch_vector(const HnswGraph *g, uint32 node)
 }
 
 /* A batch is at most this part of the graph before it. */
-#define HNSW_BATCH_PART 16
+#define HNSW_BATCH_PART 32
 
 /* The nodes of the largest batch. */
 static inline uint32

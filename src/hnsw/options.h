@@ -47,7 +47,7 @@ typedef enum HnswIterativeScan
  * README.md, "Search".
  */
 #define HNSW_WIDTH_PER_EF 0.55
-#define HNSW_MIN_WIDTH 8
+#define HNSW_MIN_WIDTH 10
 #define HNSW_SLACK 0.15			/* reached at this ef_search, less below: */
 #define HNSW_SLACK_EF 40
 
@@ -60,7 +60,7 @@ vdb_hnsw_width(int ef_search)
 static inline double
 vdb_hnsw_slack(int ef_search)
 {
-	return 1 + HNSW_SLACK * Min(1, (ef_search + 20) / (HNSW_SLACK_EF + 20.0));
+	return 1 + HNSW_SLACK * Min(1, (ef_search + 50) / (HNSW_SLACK_EF + 50.0));
 }
 
 /* options.c; defaults where the index has no options */

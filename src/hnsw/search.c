@@ -23,7 +23,7 @@
  * A run with slack ends after so many results for each of its width: where all
  * is about equally far, slack would go through all of it.
  */
-#define MOST_PER_WIDTH 10
+#define MOST_PER_WIDTH 8
 
 /* The descent keeps this many results a level, against local minima. */
 #define DESCENT_WIDTH 4
