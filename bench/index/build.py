@@ -136,15 +136,15 @@ def ensure_index(server, system, dataset, ef_construction):
 
 
 def measure_builds(bench, dataset, ef_construction):
-    """The cells of a dataset's builds, systems in turns.  The index of the build
-    with one process stays."""
+    """The cells of a dataset's builds, all systems one after the other unless all
+    have been measured.  The index of the build with one process stays."""
     enough = enough_memory(dataset)
     for workers in (0, 1):
-        for system in bench.systems.values():
-            key = tables.index_key(system, dataset, ef_construction) | {
-                "kind": "build", "processes": workers + 1}
-            if bench.done(key, system):
-                continue
+        keys = {system: tables.index_key(system, dataset, ef_construction) | {
+            "kind": "build", "processes": workers + 1} for system in bench.systems.values()}
+        if all(bench.done(key, system) for system, key in keys.items()):
+            continue
+        for system, key in keys.items():
             bench.say(key)
             name = None if workers == 0 else "items_parallel"
             values = build(bench.server, system, dataset, ef_construction, workers,

@@ -57,8 +57,14 @@ def find_systems(server, peers, source):
         version = rows[0][0]
         script = server.extensions / f"{extension}--{version}.sql"
         digest = hashlib.sha256(library.read_bytes() + script.read_bytes()).hexdigest()[:12]
-        if extension == OURS and (commit := revision(source)):
+        built = source / "vecdb.so"
+        # only where what is installed is what this tree has built
+        if (extension == OURS and built.exists()
+                and built.read_bytes() == library.read_bytes()
+                and (commit := revision(source))):
             version += f" ({commit})"
+        else:
+            version += f" ({digest})" if extension == OURS else ""
         found[name] = System(name, extension, version, digest)
     for name, system in list(found.items()):
         if (reason := why_unusable(server, system)) is not None:

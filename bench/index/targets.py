@@ -117,7 +117,7 @@ def judge_builds(r):
     mine, other = r.builds.get((OURS, 1)), r.builds.get((PEER, 1))
     if mine and other:
         yield judge_most("index size, to pgvector's", 1 if r.dim >= 256 else 1.5,
-                         mine["size"] / other["size"], "{:.2f}x")
+                         mine["size"] / other["size"], "{:.3f}x")
     if mine and OURS in r.quarter:
         yield judge_most("build in a quarter of the memory, CPU time", 2.5,
                          r.quarter[OURS]["cpu"] / mine["cpu"], "{:.2f}x")
