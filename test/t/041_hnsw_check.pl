@@ -206,6 +206,9 @@ foreach my $name (sort keys %damages)
 		FROM (SELECT DISTINCT regexp_replace(replace(problem, '"t_$name"', '"T"'), '\\d+', 'N', 'g') AS what
 			FROM vecdb_index_check('${name}_index', true)) p});
 
+	# A row that two nodes have is compared with the vector of the one that comes
+	# last: reported when that is the wrong one, which depends on the graph.
+	$found =~ s/\|row \(N,N\) of table "T" has another vector than its node// if $name eq 'tid_twice';
 	is($found, $damages{$name}[1], "damage: $name");
 }
 
