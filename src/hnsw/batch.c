@@ -57,7 +57,6 @@ bool
 vdb_hnsw_keep_result(HnswWalk *walk, const HnswNodeView *view, float distance)
 {
 	HnswScan   *scan = (HnswScan *) walk->visitor_arg;
-	HnswResult *result;
 
 	if (view->node->state != HNSW_LIVE)
 		return false;
@@ -67,13 +66,7 @@ vdb_hnsw_keep_result(HnswWalk *walk, const HnswNodeView *view, float distance)
 		scan->pool = (HnswResult *) repalloc_huge(scan->pool,
 												  (Size) scan->pool_room * sizeof(HnswResult));
 	}
-	result = &scan->pool[scan->npool++];
-	result->distance = distance;
-	memcpy(&result->header, view->stored, sizeof(VdbStoredHeader));
-	result->ref = vdb_hnsw_make_ref(view->number, view->node->version);
-	result->segments = view->node->next;
-	result->ntids = view->node->ntids;
-	memcpy(result->tids, view->node->tids, sizeof(result->tids));
+	vdb_hnsw_form_result(&scan->pool[scan->npool++], view, distance);
 	return true;
 }
 

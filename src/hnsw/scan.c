@@ -19,13 +19,11 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-static void check_tid(IndexScanDesc scan, ItemPointer tid);
 static void check_scan(IndexScanDesc scan);
 static void start(IndexScanDesc scan);
 static void begin_walk(HnswScan *state, Datum query);
 static bool next_row(HnswScan *state, HnswRow *row);
 static bool reached_limit(const HnswScan *state);
-static void count_walk(HnswScan *state);
 static void close_phase(HnswScan *state);
 
 /*
@@ -110,7 +108,7 @@ vdb_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (!found)
 		return false;
 
-	check_tid(scan, &row.tid);
+	vdb_hnsw_check_tid(scan->indexRelation, scan->heapRelation, &state->heap_blocks, &row.tid);
 	vdb_hnsw_stats.results++;
 	if (row.recheck)
 		vdb_hnsw_stats.rechecks++;
@@ -124,32 +122,42 @@ vdb_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 
 /*
  * Rejects a TID that no row can have: the table would look for it in files that
- * do not exist, or take InvalidBlockNumber for the wish to be extended.  A
- * table is not truncated while it is scanned.
+ * do not exist, or take InvalidBlockNumber for the wish to be extended.
+ * *heap_blocks is what the caller knows of the table's size, at first 0; a table
+ * is not truncated while it is scanned.
  */
-static void
-check_tid(IndexScanDesc scan, ItemPointer tid)
+void
+vdb_hnsw_check_tid(Relation index, Relation heap, BlockNumber *heap_blocks, ItemPointer tid)
 {
-	HnswScan   *state = (HnswScan *) scan->opaque;
-	Relation	heap = scan->heapRelation;
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
 	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
 	bool		is_good = block <= MaxBlockNumber && offset >= FirstOffsetNumber &&
 		offset <= MaxOffsetNumber;
 
 	/* other table access methods make of block numbers what they want */
-	if (is_good && block >= state->heap_blocks && heap != NULL &&
+	if (is_good && block >= *heap_blocks && heap != NULL &&
 		heap->rd_tableam == GetHeapamTableAmRoutine())
 	{
-		state->heap_blocks = RelationGetNumberOfBlocks(heap);
-		is_good = block < state->heap_blocks;
+		*heap_blocks = RelationGetNumberOfBlocks(heap);
+		is_good = block < *heap_blocks;
 	}
 	if (!is_good)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" contains an invalid heap TID (%u,%u)",
-						RelationGetRelationName(scan->indexRelation), block, offset),
+						RelationGetRelationName(index), block, offset),
 				 errhint("Please REINDEX it.")));
+}
+
+/*
+ * Refuses a snapshot that is not MVCC: a TID that was read some time ago may have
+ * been given to a new row since, and only such a snapshot is sure not to see that.
+ */
+void
+vdb_hnsw_check_snapshot(Snapshot snapshot)
+{
+	if (!IsMVCCSnapshot(snapshot))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("non-MVCC snapshots are not supported with hnsw")));
 }
 
 /*
@@ -161,12 +169,7 @@ check_scan(IndexScanDesc scan)
 	if (scan->numberOfOrderBys != 1)
 		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot scan hnsw index without order")));
 
-	/*
-	 * A TID that was read some time ago may have been given to a new row
-	 * since.  Only an MVCC snapshot is sure not to see that.
-	 */
-	if (!IsMVCCSnapshot(scan->xs_snapshot))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("non-MVCC snapshots are not supported with hnsw")));
+	vdb_hnsw_check_snapshot(scan->xs_snapshot);
 }
 
 /*
@@ -202,15 +205,17 @@ start(IndexScanDesc scan)
 }
 
 /*
- * Prepares the query and descends to where level 0 is entered.
+ * Prepares a query and descends to where level 0 is entered.  Returns the walk,
+ * which is anew to be started from *entry, in the current memory context; NULL
+ * if the query has no distances: the cosine of the zero vector is NaN with every
+ * row.
  */
-static void
-begin_walk(HnswScan *state, Datum query)
+HnswWalk *
+vdb_hnsw_enter(HnswIndex *index, Datum query, HnswRef *root, HnswRef *entry)
 {
-	HnswIndex  *index = state->index;
+	HnswWalk   *walk;
 	HnswValue	value;
 	HnswMeta	meta;
-	HnswRef		at;
 	int			dim;
 
 	query = PointerGetDatum(PG_DETOAST_DATUM(query));
@@ -219,23 +224,33 @@ begin_walk(HnswScan *state, Datum query)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s dimensions %d and %d", index->type->type_name, index->layout.dim, dim)));
 	vdb_hnsw_value_attach(index, &value, palloc(vdb_hnsw_value_size(index)));
 	if (!vdb_hnsw_form_value(index, query, &value))
+		return NULL;
+	vdb_hnsw_read_meta(index, &meta);
+	vdb_hnsw_stats.pages++;
+	walk = vdb_hnsw_walk_begin(index, &value.rotated, meta.typical_norm);
+	*root = meta.root;
+	*entry = vdb_hnsw_walk_descend(walk, meta.entry, meta.entry_level, 0);
+	return walk;
+}
+
+static void
+begin_walk(HnswScan *state, Datum query)
+{
+	HnswRef		entry;
+
+	state->walk = vdb_hnsw_enter(state->index, query, &state->root, &entry);
+	if (state->walk == NULL)
 	{
-		/* the cosine of the zero vector is NaN with every row */
 		state->phase = HNSW_SCAN_ALL;
 		state->all_value = get_float8_nan();
 		state->next_block = HNSW_META_BLOCK + 1;
 		return;
 	}
-	vdb_hnsw_read_meta(index, &meta);
-	vdb_hnsw_stats.pages++;
 	state->phase = HNSW_SCAN_WALK;
-	state->root = meta.root;
-	state->walk = vdb_hnsw_walk_begin(index, &value.rotated, meta.typical_norm);
 	state->walk->visitor = vdb_hnsw_keep_result;
 	state->walk->visitor_arg = state;
-	at = vdb_hnsw_walk_descend(state->walk, meta.entry, meta.entry_level, 0);
 	vdb_hnsw_walk_start(state->walk, 0, state->width);
-	vdb_hnsw_walk_add(state->walk, at);
+	vdb_hnsw_walk_add(state->walk, entry);
 }
 
 /*
@@ -250,7 +265,7 @@ next_row(HnswScan *state, HnswRow *row)
 		{
 			bool		more = vdb_hnsw_next_results(state);
 
-			count_walk(state);
+			vdb_hnsw_count_walk(state->walk, &state->counted);
 			if (more)
 				continue;
 			if (state->iterative == HNSW_ITERATIVE_OFF || reached_limit(state))
@@ -286,13 +301,12 @@ reached_limit(const HnswScan *state)
 }
 
 /*
- * Adds what the walk has counted since the last time.
+ * Adds to the statistics what a walk has counted since the last time.
  */
-static void
-count_walk(HnswScan *state)
+void
+vdb_hnsw_count_walk(const HnswWalk *walk, HnswWalkCounts *counted)
 {
-	HnswWalkCounts *counts = &state->walk->counts;
-	HnswWalkCounts *counted = &state->counted;
+	const HnswWalkCounts *counts = &walk->counts;
 
 	vdb_hnsw_stats.nodes += counts->nodes - counted->nodes;
 	vdb_hnsw_stats.pages += counts->pages - counted->pages;

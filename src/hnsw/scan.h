@@ -93,6 +93,25 @@ typedef struct HnswScan
 	bool		all_null;
 } HnswScan;
 
+/* What is kept of a node that a visitor is shown */
+static inline void
+vdb_hnsw_form_result(HnswResult *result, const HnswNodeView *view, float distance)
+{
+	result->distance = distance;
+	memcpy(&result->header, view->stored, sizeof(VdbStoredHeader));
+	result->ref = vdb_hnsw_make_ref(view->number, view->node->version);
+	result->segments = view->node->next;
+	result->ntids = view->node->ntids;
+	memcpy(result->tids, view->node->tids, sizeof(result->tids));
+}
+
+/* scan.c */
+extern HnswWalk *vdb_hnsw_enter(HnswIndex *index, Datum query, HnswRef *root, HnswRef *entry);
+extern void vdb_hnsw_check_tid(Relation index, Relation heap, BlockNumber *heap_blocks,
+							   ItemPointer tid);
+extern void vdb_hnsw_check_snapshot(Snapshot snapshot);
+extern void vdb_hnsw_count_walk(const HnswWalk *walk, HnswWalkCounts *counted);
+
 /* batch.c */
 extern bool vdb_hnsw_keep_result(HnswWalk *walk, const HnswNodeView *view, float distance);
 extern bool vdb_hnsw_next_results(HnswScan *scan);
