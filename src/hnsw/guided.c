@@ -16,6 +16,7 @@
 #include "hnsw/hnsw.h"
 #include "hnsw/scan.h"
 #include "hnsw/stats.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/predicate.h"
 #include "utils/memutils.h"
@@ -58,6 +59,14 @@ struct VdbHnswSearch
 	double		rank;			/* that the walk goes for */
 	double		slack;			/* of it, as far as it has come */
 
+	/* reading in page order */
+	BlockNumber next_block;		/* 0: not begun */
+	BlockNumber end_block;
+	HnswNumberSet known;		/* the nodes found before */
+	BufferAccessStrategy strategy;
+	bool		is_swept;
+	bool		has_dropped;	/* rows that are farther than was asked for */
+
 	/* visited results: those taken, those in order, those just found */
 	HnswResult *found;
 	int			nfound;
@@ -74,7 +83,11 @@ struct VdbHnswSearch
 };
 
 static bool keep_found(HnswWalk *walk, const HnswNodeView *view, float distance);
-static bool is_allowed(const VdbHnswSearch *search, const HnswResult *result);
+static bool is_allowed(const VdbHnswSearch *search, const ItemPointerData *tids, int ntids,
+					   HnswRef segments);
+static void make_room(VdbHnswSearch *search);
+static void begin_sweep(VdbHnswSearch *search, double rank);
+static void sweep_page(VdbHnswSearch *search, Buffer buffer, BlockNumber block);
 static int	width_for(const VdbHnswSearch *search, double rank);
 static double wanted_slack(const VdbHnswSearch *search);
 static void count_again(VdbHnswSearch *search);
@@ -155,7 +168,8 @@ vdb_hnsw_search_set_allow(VdbHnswSearch *search, VdbHnswAllow allow, void *arg,
 	search->allow_arg = arg;
 	search->share = Min(Max(share, 1e-9), 1);
 	for (int i = 0; i < search->nfound; i++)
-		if (is_allowed(search, &search->found[i]))
+		if (is_allowed(search, search->found[i].tids, search->found[i].ntids,
+					   search->found[i].segments))
 		{
 			if (i < search->ntaken)
 				ntaken++;
@@ -225,7 +239,42 @@ vdb_hnsw_search_walk(VdbHnswSearch *search, double rank, int64 max_nodes)
 bool
 vdb_hnsw_search_is_exhausted(const VdbHnswSearch *search)
 {
-	return search->walk->frontier.count == 0 && search->root_added;
+	return search->is_swept ? !search->has_dropped :
+							  search->walk->frontier.count == 0 && search->root_added;
+}
+
+BlockNumber
+vdb_hnsw_search_sweep_pages(const VdbHnswSearch *search)
+{
+	return RelationGetNumberOfBlocks(search->index->relation) - search->next_block;
+}
+
+bool
+vdb_hnsw_search_sweep(VdbHnswSearch *search, double rank, BlockNumber max_pages)
+{
+	MemoryContext old = MemoryContextSwitchTo(search->context);
+	BlockNumber end;
+
+	if (search->next_block == 0)
+		begin_sweep(search, rank);
+	end = Min(search->end_block, search->next_block + max_pages);
+	for (; search->next_block < end; search->next_block++)
+	{
+		Buffer		buffer;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!vdb_hnsw_try_read_nodes(search->index, search->next_block, BUFFER_LOCK_SHARE,
+									 search->strategy, &buffer))
+			continue;
+		vdb_hnsw_stats.pages++;
+		sweep_page(search, buffer, search->next_block);
+		UnlockReleaseBuffer(buffer);
+	}
+	search->is_swept = search->next_block >= search->end_block;
+	if (search->is_swept)
+		vdb_hnsw_stats.sweeps++;
+	MemoryContextSwitchTo(old);
+	return search->is_swept;
 }
 
 bool
@@ -282,29 +331,34 @@ keep_found(HnswWalk *walk, const HnswNodeView *view, float distance)
 
 	if (view->node->state != HNSW_LIVE)
 		return false;
-	if (search->nfound == search->found_room)
-	{
-		search->found_room *= 2;
-		search->found = (HnswResult *) repalloc_huge(search->found,
-													 (Size) search->found_room * sizeof(HnswResult));
-	}
-	vdb_hnsw_form_result(&search->found[search->nfound], view, distance);
-	if (!is_allowed(search, &search->found[search->nfound]))
+	if (!is_allowed(search, view->node->tids, view->node->ntids, view->node->next))
 		return false;
-	search->nfound++;
+	make_room(search);
+	vdb_hnsw_form_result(&search->found[search->nfound++], view, distance);
 	return true;
+}
+
+static void
+make_room(VdbHnswSearch *search)
+{
+	if (search->nfound < search->found_room)
+		return;
+	search->found_room *= 2;
+	search->found = (HnswResult *) repalloc_huge(search->found,
+												 (Size) search->found_room * sizeof(HnswResult));
 }
 
 /*
  * A node with rows in segments may have one that is wanted there.
  */
 static bool
-is_allowed(const VdbHnswSearch *search, const HnswResult *result)
+is_allowed(const VdbHnswSearch *search, const ItemPointerData *tids, int ntids,
+		   HnswRef segments)
 {
-	if (search->allow == NULL || vdb_hnsw_ref_is_valid(result->segments))
+	if (search->allow == NULL || vdb_hnsw_ref_is_valid(segments))
 		return true;
-	for (int i = 0; i < result->ntids; i++)
-		if (search->allow(search->allow_arg, (ItemPointer) &result->tids[i]))
+	for (int i = 0; i < ntids; i++)
+		if (search->allow(search->allow_arg, (ItemPointer) &tids[i]))
 			return true;
 	return false;
 }
@@ -368,6 +422,58 @@ limit_memory(VdbHnswSearch *search)
 		vdb_hnsw_stats.memory_limited++;
 	search->was_limited = true;
 	vdb_hnsw_walk_drop_half(search->walk);
+}
+
+/*
+ * What a walk has found is known; twice as many rows as wanted are kept, since
+ * stored distances are a little wrong.
+ */
+static void
+begin_sweep(VdbHnswSearch *search, double rank)
+{
+	Relation	index = search->index->relation;
+
+	search->next_block = HNSW_META_BLOCK + 1;
+	search->end_block = RelationGetNumberOfBlocks(index);
+	if (search->end_block > (BlockNumber) NBuffers / 4)
+		search->strategy = GetAccessStrategy(BAS_BULKREAD);
+	vdb_hnsw_set_init(&search->known, search->index->nblocks * (uint32) search->index->nodes_per_page);
+	for (int i = 0; i < search->nfound; i++)
+		vdb_hnsw_set_add(&search->known, vdb_hnsw_ref_number(search->found[i].ref));
+	vdb_hnsw_walk_widen(search->walk, (int) Min(2 * rank + 50, INT_MAX / 16));
+	for (int i = 0; i < search->nfound; i++)
+		vdb_hnsw_walk_count_result(search->walk, search->found[i].distance);
+}
+
+static void
+sweep_page(VdbHnswSearch *search, Buffer buffer, BlockNumber block)
+{
+	HnswIndex  *index = search->index;
+	HnswWalk   *walk = search->walk;
+
+	for (int place = 0; place < index->nodes_per_page; place++)
+	{
+		uint32		number = vdb_hnsw_number(index, block, place);
+		HnswNode   *node = vdb_hnsw_node_at(index, BufferGetPage(buffer), place);
+		HnswNodeView view;
+		float		distance;
+
+		if (node->state != HNSW_LIVE || node->level > 0 ||
+			!is_allowed(search, node->tids, node->ntids, node->next) ||
+			vdb_hnsw_set_has(&search->known, number))
+			continue;
+		vdb_hnsw_view(index, BufferGetPage(buffer), place, number, walk->vector, &view);
+		distance = vdb_quant_query_distance(&walk->query, view.stored);
+		vdb_hnsw_stats.distances++;
+		if (walk->nnearest == walk->width && distance > walk->nearest[0])
+		{
+			search->has_dropped = true;
+			continue;
+		}
+		make_room(search);
+		vdb_hnsw_form_result(&search->found[search->nfound++], &view, distance);
+		vdb_hnsw_walk_count_result(walk, distance);
+	}
 }
 
 /*

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "storage/block.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
@@ -81,6 +82,17 @@ extern bool vdb_hnsw_search_walk(VdbHnswSearch *search, double rank, int64 max_n
  * and looking at all of them is the better way.
  */
 extern double vdb_hnsw_search_expected(const VdbHnswSearch *search, double rank, double share);
+
+/*
+ * Instead of walking on: reads the index in page order and finds, by the stored
+ * vectors, all of the `rank` nearest results; at most max_pages more of its pages.
+ * True if done.  The first call settles the rank.  A page costs little where few
+ * of its rows are results, and vectors of the table need not be read.
+ */
+extern bool vdb_hnsw_search_sweep(VdbHnswSearch *search, double rank, BlockNumber max_pages);
+
+/* Pages that a sweep has still to read */
+extern BlockNumber vdb_hnsw_search_sweep_pages(const VdbHnswSearch *search);
 
 /* Nothing is left to visit: every row of the index has been found */
 extern bool vdb_hnsw_search_is_exhausted(const VdbHnswSearch *search);
