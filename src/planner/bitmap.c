@@ -56,7 +56,7 @@ vdb_bitmap_make(VdbScanState *state)
 			elog(ERROR, "unrecognized result from subplan");
 		bitmap->tids = (TIDBitmap *) result;
 		count_rows(state);
-		bitmap->seconds = vdb_seconds_since(start);
+		state->facts.bitmap_time = vdb_seconds_since(start);
 		state->counts.bitmaps++;
 	}
 	state->counts.bitmap_rows = bitmap->rows;

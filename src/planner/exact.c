@@ -24,12 +24,17 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
-/* Rows after which the time per row is known, and a decision is due */
-#define SAMPLE_ROWS 16
+/*
+ * After so many rows, so many times, the time per row is known and a decision is
+ * due.  The median counts: another process may take the CPU at any time.
+ */
+#define SAMPLE_ROWS 8
+#define SAMPLES 3
 
 /* The sort keeps as many as are expected to be wanted, and so many more */
 #define SPARE_ROWS 16
 
+static void read_samples(VdbScanState *state);
 static bool is_reading(const VdbExact *exact);
 static void begin_sort(VdbScanState *state);
 static void end_read(VdbScanState *state);
@@ -50,15 +55,7 @@ vdb_exact_sort(VdbScanState *state, bool (*go_on) (VdbScanState *state))
 	vdb_exact_begin_read(state);
 	if (go_on != NULL)
 	{
-		instr_time	start;
-
-		INSTR_TIME_SET_CURRENT(start);
-		exact->stop_at = state->counts.heap_fetches + SAMPLE_ROWS;
-		while (vdb_exact_read(state, &row))
-			put_row(exact, &row);
-		state->facts.read_time += vdb_seconds_since(start);
-		state->facts.rows_read += SAMPLE_ROWS;
-		exact->stop_at = 0;
+		read_samples(state);
 		if (is_reading(exact) && !go_on(state))
 		{
 			vdb_exact_end(state);
@@ -69,6 +66,33 @@ vdb_exact_sort(VdbScanState *state, bool (*go_on) (VdbScanState *state))
 		put_row(exact, &row);
 	tuplesort_performsort(exact->sort);
 	return true;
+}
+
+/*
+ * Reads some rows, to know what the others will take and how many will pass.
+ */
+static void
+read_samples(VdbScanState *state)
+{
+	VdbExact   *exact = &state->exact;
+	VdbScanFacts *facts = &state->facts;
+	double		times[SAMPLES];
+
+	for (int i = 0; i < SAMPLES; i++)
+	{
+		instr_time	start;
+		VdbScanRow	row;
+
+		INSTR_TIME_SET_CURRENT(start);
+		exact->stop_at = state->counts.heap_fetches + SAMPLE_ROWS;
+		for (; is_reading(exact) && vdb_exact_read(state, &row); facts->passed++)
+			put_row(exact, &row);
+		times[i] = vdb_seconds_since(start);
+	}
+	exact->stop_at = 0;
+	facts->checked += SAMPLES * SAMPLE_ROWS;
+	facts->row_time = Max(Min(times[0], times[1]), Min(Max(times[0], times[1]), times[2])) /
+		SAMPLE_ROWS;
 }
 
 /*

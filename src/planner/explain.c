@@ -15,7 +15,7 @@
 
 /* In the order of VdbScanStep */
 static const char *const step_names[VDB_NSTEPS] = {
-	"vector first", "in graph", "exact", "exact, all rows"
+	"vector first", "in graph", "exact, from index", "exact", "exact, all rows"
 };
 
 /* Of this backend; the strings are its own */

@@ -1,13 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * graph.c
- *	  Rows from the graph: vector first, and in graph.
+ *	  The search of an index: vector first, in graph, and by reading all of it.
  *
- * Both walk, take hits in the order of their lower bounds, fetch and check their
- * rows, until a batch is complete: as many rows as are wanted have passed, the
- * walk went as far as it takes to find all up to the rank of the last, and no hit
- * that is not taken can be nearer.  In graph, hits that are not in the bitmap do
- * not come up.
+ * In the first all rows are results, in the others those of the bitmap.  A walk
+ * is given up when it does not pay; what it has found already is found.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,14 +12,12 @@
 
 #include <math.h>
 
-#include "access/tableam.h"
-#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "planner/node.h"
 
-/* Hits taken, and nodes visited, between two looks at the clock */
-#define SLICE_HITS 16
+/* Nodes visited and pages read between two looks at the clock */
 #define SLICE_NODES 256
+#define SLICE_PAGES 256
 
 /*
  * Beyond a bound on the distance nothing is looked for when the frontier, whose
@@ -30,33 +25,21 @@
  */
 #define BOUND_SLACK 0.3
 
-#define FIRST_ROWS 32
+/* Nodes that a walk visits for each rank that it goes on, all being results */
+#define VISITS_PER_RANK 1.3
 
-/* Rows of a batch after the first, at least */
-#define MIN_BATCH 10
+/*
+ * To find about all of the `rank` nearest rows, those near that rank above all,
+ * a walk goes for so many times as many; README.md, "Constants".
+ */
+#define DEPTH 1.5
 
-static bool next_batch(VdbScanState *state);
-static void begin_batch(VdbWalk *walk);
-static bool is_complete(const VdbScanState *state);
-static bool peek_hit(VdbScanState *state, VdbHnswHit *hit);
-static bool can_take(VdbScanState *state);
-static void take_hits(VdbScanState *state);
-static bool check_hit(VdbScanState *state, VdbScanRow *row);
-static void keep_taken(VdbScanState *state, const ItemPointerData *tid);
-static void keep_row(VdbScanState *state, const VdbScanRow *row);
-static void complete_batch(VdbScanState *state);
-static bool is_beyond_bound(VdbScanState *state);
-static bool go_on(VdbScanState *state);
 static bool is_preferred(const VdbScanState *state);
+static void give_up(VdbScanState *state);
 static bool uses_much_memory(const VdbScanState *state);
-static void walk_on(VdbScanState *state);
-
-#define ST_SORT sort_rows
-#define ST_ELEMENT_TYPE VdbScanRow
-#define ST_COMPARE(a, b) vdb_row_compare(a, b)
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
+static void walk(VdbScanState *state);
+static void sweep(VdbScanState *state);
+static double missing_rows(const VdbWalk *walk);
 
 /*
  * Begins a search, unless it has been begun.  False if the query has no
@@ -79,7 +62,8 @@ vdb_graph_begin(VdbScanState *state)
 		return false;
 	walk->share = 1;
 	walk->batch_rows = state->k > 0 ? state->k : vdb_hnsw_search_ef(walk->search);
-	state->facts.visits = vdb_hnsw_search_expected(walk->search, (double) walk->batch_rows, 0.5) / 2;
+	state->facts.ef_search = vdb_hnsw_search_ef(walk->search);
+	state->facts.visits = vdb_hnsw_search_expected(walk->search, 1, 0.5) / 2;
 	return true;
 }
 
@@ -90,7 +74,6 @@ void
 vdb_graph_allow(VdbScanState *state)
 {
 	VdbWalk    *walk = &state->walk;
-	VdbScanFacts *facts = &state->facts;
 	MemoryContext old = MemoryContextSwitchTo(state->run_context);
 	int64		nallowed = 0;
 
@@ -104,8 +87,6 @@ vdb_graph_allow(VdbScanState *state)
 	walk->rank = (double) nallowed;
 	walk->walked = 0;
 	walk->is_done = false;
-	facts->checked = facts->passed = 0;
-	facts->spent_before = facts->walk_time + facts->fetch_time;
 }
 
 void
@@ -122,227 +103,34 @@ vdb_graph_end(VdbScanState *state)
 }
 
 /*
- * The next row; false when the graph is left, and the phase is another one.
+ * Lets the search find the rows of the bitmap by reading the index.
  */
-bool
-vdb_graph_next(VdbScanState *state, VdbScanRow *row)
+void
+vdb_graph_sweep(VdbScanState *state)
 {
 	VdbWalk    *walk = &state->walk;
 
-	while (walk->next == walk->nbatch)
-	{
-		if (walk->is_last)
-			state->phase = VDB_SCAN_END;
-		if (state->phase != VDB_SCAN_WALK || !next_batch(state))
-			return false;
-	}
-	*row = walk->rows[walk->next++];
-	walk->nreturned++;
-	vdb_row_remember(state, &row->tid);
-	return true;
+	if (walk->allowed == NULL)
+		vdb_graph_allow(state);
+	walk->is_sweep = true;
+	walk->is_done = false;
 }
 
 /*
- * Completes a batch, or leaves the graph and returns false.
+ * The rank to walk to where all rows up to a rank are wanted.
  */
-static bool
-next_batch(VdbScanState *state)
+double
+vdb_graph_depth(const VdbWalk *walk, double rank)
 {
-	VdbWalk    *walk = &state->walk;
-
-	begin_batch(walk);
-	for (;;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		take_hits(state);
-		if (is_complete(state))
-			break;
-		if (is_beyond_bound(state))
-		{
-			walk->batch_rows = walk->nrows;
-			walk->is_last = true;
-			break;
-		}
-		if (go_on(state))
-			walk_on(state);
-		else if (state->phase != VDB_SCAN_WALK)
-			return false;
-	}
-	complete_batch(state);
-	return true;
-}
-
-/*
- * Forgets the rows of the batch before, which were returned.  After the first
- * batch each has as many rows as all before, so that whoever wants all rows does
- * not pay for many batches.
- */
-static void
-begin_batch(VdbWalk *walk)
-{
-	if (walk->nbatch > 0)
-		walk->batch_rows = Max(walk->nreturned, MIN_BATCH);
-	walk->nrows -= walk->nbatch;
-	if (walk->nrows > 0)
-		memmove(walk->rows, walk->rows + walk->nbatch, sizeof(VdbScanRow) * (Size) walk->nrows);
-	walk->nbatch = walk->next = 0;
-}
-
-/*
- * Enough rows have passed, and the walk went far enough to have found all up to
- * the rank of the last.
- */
-static bool
-is_complete(const VdbScanState *state)
-{
-	const VdbWalk *walk = &state->walk;
-
-	return walk->nrows >= walk->batch_rows && walk->is_done &&
-		walk->walked >= Max(walk->rank, vdb_hnsw_search_ef(walk->search));
-}
-
-/*
- * The nearest hit that is not taken and within the bound.
- */
-static bool
-peek_hit(VdbScanState *state, VdbHnswHit *hit)
-{
-	return vdb_hnsw_search_peek(state->walk.search, hit) && hit->lower <= state->bound;
-}
-
-/*
- * Is there a hit to take, of a rank that the walk has gone for?  A first look
- * takes a few more.
- */
-static bool
-can_take(VdbScanState *state)
-{
-	VdbWalk    *walk = &state->walk;
-	VdbHnswHit	hit;
-
-	return walk->is_done && walk->nrows < walk->batch_rows &&
-		(walk->rank < Max(walk->walked, SLICE_HITS) ||
-		 vdb_hnsw_search_is_exhausted(walk->search)) &&
-		peek_hit(state, &hit);
-}
-
-/*
- * Takes some hits, and keeps the rows that pass.
- */
-static void
-take_hits(VdbScanState *state)
-{
-	VdbScanFacts *facts = &state->facts;
-	instr_time	start;
-	int			n;
-
-	INSTR_TIME_SET_CURRENT(start);
-	for (n = 0; n < SLICE_HITS && can_take(state); n++)
-	{
-		VdbScanRow	row;
-
-		if (check_hit(state, &row))
-		{
-			keep_row(state, &row);
-			facts->passed++;
-		}
-	}
-	if (n > 0)
-	{
-		facts->fetch_time += vdb_seconds_since(start);
-		facts->fetched += n;
-		facts->checked += n;
-	}
-}
-
-/*
- * Takes the hit that was peeked at; true if its row satisfies the conditions.
- */
-static bool
-check_hit(VdbScanState *state, VdbScanRow *row)
-{
-	VdbWalk    *walk = &state->walk;
-	VdbHnswHit	hit;
-
-	(void) vdb_hnsw_search_take(walk->search, &hit);
-	walk->nearest = Min(walk->nearest, hit.lower);
-	walk->rank++;
-	if (state->plan.has_bitmap && walk->allowed == NULL)
-		keep_taken(state, &hit.tid);
-	return vdb_row_fetch(state, &hit.tid, row);
-}
-
-/*
- * Remembers what was taken: how much of it is allowed will be asked when that
- * is known.
- */
-static void
-keep_taken(VdbScanState *state, const ItemPointerData *tid)
-{
-	VdbWalk    *walk = &state->walk;
-
-	if (walk->ntaken == walk->taken_room)
-	{
-		walk->taken_room = Max(2 * walk->taken_room, FIRST_ROWS);
-		walk->taken = (ItemPointerData *)
-			vdb_grow(state->run_context, walk->taken, sizeof(ItemPointerData) * (Size) walk->taken_room);
-	}
-	walk->taken[walk->ntaken++] = *tid;
-}
-
-static void
-keep_row(VdbScanState *state, const VdbScanRow *row)
-{
-	VdbWalk    *walk = &state->walk;
-
-	if (walk->nrows == walk->rows_room)
-	{
-		walk->rows_room = Max(2 * walk->rows_room, FIRST_ROWS);
-		walk->rows = (VdbScanRow *)
-			vdb_grow(state->run_context, walk->rows, sizeof(VdbScanRow) * (Size) walk->rows_room);
-	}
-	walk->rows[walk->nrows++] = *row;
-}
-
-/*
- * Puts the rows in order, and takes hits as long as one may be nearer than the
- * last of the batch.
- */
-static void
-complete_batch(VdbScanState *state)
-{
-	VdbWalk    *walk = &state->walk;
-	VdbHnswHit	hit;
-	VdbScanRow	row;
-
-	sort_rows(walk->rows, (size_t) walk->nrows);
-	while (walk->batch_rows > 0 && peek_hit(state, &hit) &&
-		   hit.lower <= walk->rows[walk->batch_rows - 1].distance)
-	{
-		int64		place;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!check_hit(state, &row))
-			continue;
-		keep_row(state, &row);
-		for (place = walk->nrows - 1;
-			 place > 0 && vdb_row_compare(&row, &walk->rows[place - 1]) < 0; place--)
-			walk->rows[place] = walk->rows[place - 1];
-		walk->rows[place] = row;
-	}
-	walk->nbatch = walk->batch_rows;
-	ExecClearTuple(state->css.ss.ss_ScanTupleSlot);
-	if (state->fetch != NULL)
-		table_index_fetch_reset(state->fetch);
-	vdb_scan_report(state);
+	return Max(DEPTH * rank, vdb_hnsw_search_ef(walk->search));
 }
 
 /*
  * Has all been found that is within the bound on distances, as far as a walk
  * tells?  It goes as far as one without bound at least.
  */
-static bool
-is_beyond_bound(VdbScanState *state)
+bool
+vdb_graph_is_beyond_bound(VdbScanState *state)
 {
 	VdbWalk    *walk = &state->walk;
 	double		bound = state->bound;
@@ -351,55 +139,54 @@ is_beyond_bound(VdbScanState *state)
 
 	if (isinf(bound) && bound > 0)
 		return false;
-	if (peek_hit(state, &hit) || state->facts.nodes < vdb_hnsw_search_ef(walk->search))
-		return isinf(frontier) && frontier > 0 && !peek_hit(state, &hit);
 	if (vdb_hnsw_search_peek(walk->search, &hit))
+	{
 		walk->nearest = Min(walk->nearest, hit.lower);
+		if (hit.lower <= bound)
+			return false;
+		if (walk->is_sweep)
+			return walk->is_done;
+	}
+	if (walk->is_sweep || state->facts.nodes < vdb_hnsw_search_ef(walk->search))
+		return false;
+	if (isinf(frontier))
+		return frontier > 0;
 	return frontier > bound + BOUND_SLACK * Max(fabs(bound), fabs(Min(walk->nearest, frontier)));
 }
 
 /*
- * Decides what comes next: true if it is to walk.  Otherwise hits are to be
- * taken, or, if the phase has changed, the graph is left.
+ * No hit can be taken, or enough have been for a look at the clock: searches on
+ * where that is called for, or leaves the graph, which changes the phase.
  */
-static bool
-go_on(VdbScanState *state)
+void
+vdb_graph_go_on(VdbScanState *state)
 {
-	VdbWalk    *walk = &state->walk;
-	const VdbScanFacts *facts = &state->facts;
-	bool		can = can_take(state);
+	VdbWalk    *walk_state = &state->walk;
+	bool		has_hits = vdb_batch_can_take(state);
 
-	if (walk->walked == 0 && walk->allowed == NULL)
-		return true;
-	if (!can && vdb_hnsw_search_is_exhausted(walk->search))
+	if (!has_hits && walk_state->is_done && vdb_hnsw_search_is_exhausted(walk_state->search))
 	{
 		vdb_scan_add_reason(state, "the graph has no more rows");
 		vdb_scan_exact(state);
-		return false;
 	}
-	if (uses_much_memory(state))
+	else if (uses_much_memory(state))
 	{
 		vdb_scan_add_reason(state, "too many rows were returned to remember more");
 		vdb_scan_exact(state);
-		return false;
 	}
-	if (state->strategy == VDB_STRATEGY_AUTO && !is_preferred(state))
+	else if (!is_preferred(state))
+		give_up(state);
+	else if (has_hits)
+		return;
+	else if (!walk_state->is_sweep)
+		walk(state);
+	else if (!walk_state->is_done)
+		sweep(state);
+	else
 	{
-		if (walk->allowed != NULL)
-		{
-			vdb_scan_add_reason(state, "%.0f nodes of the graph did not give enough of them",
-								facts->nodes);
-			vdb_scan_exact(state);
-		}
-		else
-		{
-			vdb_scan_add_reason(state, "%.0f of %.0f rows near the query passed",
-								facts->passed, facts->checked);
-			vdb_scan_without_vector(state);
-		}
-		return false;
+		vdb_scan_add_reason(state, "more rows were wanted than had been looked for");
+		vdb_scan_exact(state);
 	}
-	return !can;
 }
 
 /*
@@ -410,14 +197,49 @@ is_preferred(const VdbScanState *state)
 {
 	const VdbWalk *walk = &state->walk;
 	const VdbScanFacts *facts = &state->facts;
-	double		missing = (double) Max(walk->batch_rows - walk->nrows, 0);
-	double		rank = vdb_facts_rank(facts, walk->rank, missing);
-	double		nodes = vdb_hnsw_search_expected(walk->search, rank, walk->share);
+	double		wanted = (double) walk->batch_rows;
+	double		rank;
+	double		depth;
 
+	if (state->strategy != VDB_STRATEGY_AUTO || (walk->is_sweep && walk->is_done) ||
+		(walk->walked == 0 && walk->allowed == NULL))
+		return true;
+	if (walk->is_sweep)
+		return vdb_prefer_sweep(facts, wanted);
+	rank = vdb_facts_rank(facts, walk->rank, missing_rows(walk));
+	depth = vdb_graph_depth(walk, rank);
 	if (walk->allowed != NULL)
-		return vdb_prefer_graph_still(facts, nodes);
-	return vdb_prefer_walk(facts, rank - walk->rank, Max(nodes - facts->nodes, 0),
-						   (double) walk->batch_rows);
+		return vdb_prefer_graph(facts, vdb_hnsw_search_expected(walk->search, depth, walk->share),
+								wanted);
+	return vdb_prefer_walk(facts, rank - walk->rank,
+						   VISITS_PER_RANK * Max(depth - walk->walked, 0), wanted);
+}
+
+/*
+ * Leaves what does not pay for what comes next.
+ */
+static void
+give_up(VdbScanState *state)
+{
+	const VdbScanFacts *facts = &state->facts;
+
+	if (state->walk.is_sweep)
+	{
+		vdb_scan_add_reason(state, "the index is slow to read");
+		vdb_scan_exact(state);
+	}
+	else if (state->walk.allowed != NULL)
+	{
+		vdb_scan_add_reason(state, "%.0f nodes of the graph did not give enough of them",
+							facts->nodes);
+		vdb_scan_all(state);
+	}
+	else
+	{
+		vdb_scan_add_reason(state, "%.0f of %.0f rows near the query passed", facts->passed,
+							facts->checked);
+		vdb_scan_without_vector(state);
+	}
 }
 
 /*
@@ -439,13 +261,12 @@ uses_much_memory(const VdbScanState *state)
  * needed, at most twice the one reached so that what is seen on the way counts.
  */
 static void
-walk_on(VdbScanState *state)
+walk(VdbScanState *state)
 {
 	VdbWalk    *walk = &state->walk;
 	VdbScanFacts *facts = &state->facts;
 	double		ef_search = vdb_hnsw_search_ef(walk->search);
-	double		missing = (double) Max(walk->batch_rows - walk->nrows, 0);
-	double		needed = Max(vdb_facts_rank(facts, walk->rank, missing), ef_search);
+	double		needed = vdb_graph_depth(walk, vdb_facts_rank(facts, walk->rank, missing_rows(walk)));
 	VdbHnswSearchCounts counts;
 	instr_time	start;
 
@@ -465,4 +286,30 @@ walk_on(VdbScanState *state)
 	vdb_hnsw_search_counts(walk->search, &counts);
 	facts->walk_time += vdb_seconds_since(start);
 	facts->nodes = (double) counts.nodes;
+}
+
+/*
+ * Reads a slice of the index.
+ */
+static void
+sweep(VdbScanState *state)
+{
+	VdbWalk    *walk = &state->walk;
+	VdbScanFacts *facts = &state->facts;
+	double		pages = facts->pages_left;
+	instr_time	start;
+
+	if (walk->walked == 0)
+		walk->walked = ceil(vdb_facts_rank(facts, walk->rank, missing_rows(walk)));
+	INSTR_TIME_SET_CURRENT(start);
+	walk->is_done = vdb_hnsw_search_sweep(walk->search, walk->walked, SLICE_PAGES);
+	facts->sweep_time += vdb_seconds_since(start);
+	facts->pages_left = vdb_hnsw_search_sweep_pages(walk->search);
+	facts->pages_read += pages - facts->pages_left;
+}
+
+static double
+missing_rows(const VdbWalk *walk)
+{
+	return (double) Max(walk->batch_rows - walk->nrows, 0);
 }

@@ -36,11 +36,12 @@ typedef enum VdbScanStep
 {
 	VDB_STEP_VECTOR,
 	VDB_STEP_GRAPH,
+	VDB_STEP_SWEEP,
 	VDB_STEP_EXACT,
 	VDB_STEP_EXACT_ALL
 } VdbScanStep;
 
-#define VDB_NSTEPS 4
+#define VDB_NSTEPS 5
 #define VDB_REASON_SIZE 256
 
 /* A row that satisfies the conditions: its distance, and the version found */
@@ -65,7 +66,6 @@ typedef struct VdbBitmap
 	TIDBitmap  *tids;			/* NULL: not made */
 	double		rows;			/* that have to be looked at */
 	bool		is_lossy;		/* rows is an estimate */
-	double		seconds;		/* that making it took */
 } VdbBitmap;
 
 /* The walk through the graph */
@@ -75,6 +75,7 @@ typedef struct VdbWalk
 	VdbAllowList *allowed;		/* NULL: all rows */
 	double		share;			/* of the table's rows that are allowed */
 	double		walked;			/* the rank walked to, or on the way to; 0: none */
+	bool		is_sweep;		/* it reads the index in the end */
 	bool		is_done;		/* with that */
 	double		rank;			/* hits taken, of those allowed */
 	double		nearest;		/* the lowest distance seen, or lower */
@@ -187,6 +188,7 @@ extern void vdb_scan_reset(VdbScanState *state);
 extern void vdb_scan_add_step(VdbScanState *state, VdbScanStep step);
 extern void vdb_scan_add_reason(VdbScanState *state, const char *format,...) pg_attribute_printf(2, 3);
 extern void vdb_scan_without_vector(VdbScanState *state);
+extern void vdb_scan_all(VdbScanState *state);
 extern void vdb_scan_exact(VdbScanState *state);
 extern void *vdb_grow(MemoryContext context, void *array, Size size);
 
@@ -208,10 +210,17 @@ extern void vdb_row_remember(VdbScanState *state, const ItemPointerData *tid);
 extern bool vdb_row_was_returned(const VdbScanState *state, const ItemPointerData *tid);
 extern Size vdb_row_memory(const VdbScanState *state);
 
+/* batch.c */
+extern bool vdb_batch_next(VdbScanState *state, VdbScanRow *row);
+extern bool vdb_batch_can_take(VdbScanState *state);
+
 /* graph.c */
 extern bool vdb_graph_begin(VdbScanState *state);
-extern bool vdb_graph_next(VdbScanState *state, VdbScanRow *row);
 extern void vdb_graph_allow(VdbScanState *state);
+extern void vdb_graph_sweep(VdbScanState *state);
+extern double vdb_graph_depth(const VdbWalk *walk, double rank);
+extern bool vdb_graph_is_beyond_bound(VdbScanState *state);
+extern void vdb_graph_go_on(VdbScanState *state);
 extern void vdb_graph_end(VdbScanState *state);
 
 /* exact.c */

@@ -4,9 +4,10 @@
  *	  A run of a VecdbScan, from its parameters to its last row: which way it
  *	  begins, and how it goes from one to the next.
  *
- *	  START --> WALK (vector first) --> WALK (in graph) --> SORTED --> END
+ *	  START --> WALK (vector first) --> WALK (in graph) --> WALK (from index)
+ *			--> SORTED --> END
  *
- * Each of the three in the middle may be left out, and each goes on where the
+ * Each of those in the middle may be left out, and each goes on where the
  * one before stopped: no row is returned twice, none left out.  A query without
  * distances takes START --> UNORDERED --> END.
  *
@@ -20,15 +21,22 @@
 #include "access/tableam.h"
 #include "executor/tuptable.h"
 #include "planner/node.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
+
+/* Rows that are wanted where nobody has said how many */
+#define USUAL_ROWS 40
 
 static void start(VdbScanState *state);
 static void init_facts(VdbScanState *state);
 static void start_strategy(VdbScanState *state);
 static void start_unordered(VdbScanState *state);
-static void walk(VdbScanState *state, VdbScanStep step);
+static void search(VdbScanState *state, VdbScanStep step);
 static void use_bitmap(VdbScanState *state);
+static void use_way(VdbScanState *state, VdbWay way);
 static bool prefers_exact(VdbScanState *state);
+static bool prefers_exact_of_all(VdbScanState *state);
+static void sorted(VdbScanState *state, VdbScanStep step);
 static double wanted_rows(const VdbScanState *state);
 
 /*
@@ -40,7 +48,7 @@ vdb_scan_next(VdbScanState *state, VdbScanRow *row)
 {
 	if (state->phase == VDB_SCAN_START)
 		start(state);
-	if (state->phase == VDB_SCAN_WALK && vdb_graph_next(state, row))
+	if (state->phase == VDB_SCAN_WALK && vdb_batch_next(state, row))
 		return true;
 	if (state->phase == VDB_SCAN_SORTED && vdb_exact_next(state, row))
 		return true;
@@ -137,13 +145,14 @@ init_facts(VdbScanState *state)
 	const VdbScanPlan *plan = &state->plan;
 	VdbScanFacts *facts = &state->facts;
 
-	memset(facts, 0, sizeof(*facts));
+	memset(facts, 0, offsetof(VdbScanFacts, bitmap_time));
 	facts->table_rows = Max(plan->table_rows, 1);
 	facts->matching_rows = plan->matching_rows;
 	facts->bitmap_rows = plan->bitmap_rows;
 	facts->bitmap_cost = plan->bitmap_cost;
 	facts->has_bitmap = plan->has_bitmap;
 	facts->is_generic = plan->is_generic;
+	facts->pages_left = RelationGetNumberOfBlocks(state->index);
 	state->walk.nearest = INFINITY;
 }
 
@@ -157,7 +166,7 @@ start_strategy(VdbScanState *state)
 	{
 		case VDB_STRATEGY_VECTOR:
 			vdb_scan_add_reason(state, "vecdb.filter_strategy is vector");
-			walk(state, VDB_STEP_VECTOR);
+			search(state, VDB_STEP_VECTOR);
 			break;
 		case VDB_STRATEGY_EXACT:
 			vdb_scan_add_reason(state, "vecdb.filter_strategy is exact");
@@ -170,7 +179,7 @@ start_strategy(VdbScanState *state)
 			else
 			{
 				vdb_scan_add_reason(state, "no index serves the conditions");
-				walk(state, VDB_STEP_VECTOR);
+				search(state, VDB_STEP_VECTOR);
 			}
 			break;
 		case VDB_STRATEGY_AUTO:
@@ -181,7 +190,7 @@ start_strategy(VdbScanState *state)
 				use_bitmap(state);
 			}
 			else
-				walk(state, VDB_STEP_VECTOR);
+				search(state, VDB_STEP_VECTOR);
 			break;
 	}
 }
@@ -201,10 +210,10 @@ start_unordered(VdbScanState *state)
 }
 
 /*
- * Walks the graph: from the start, or on, with the bitmap.
+ * Begins to search the index, or goes on in another way.
  */
 static void
-walk(VdbScanState *state, VdbScanStep step)
+search(VdbScanState *state, VdbScanStep step)
 {
 	if (!vdb_graph_begin(state))
 	{
@@ -215,6 +224,8 @@ walk(VdbScanState *state, VdbScanStep step)
 	vdb_scan_add_step(state, step);
 	if (step == VDB_STEP_GRAPH)
 		vdb_graph_allow(state);
+	else if (step == VDB_STEP_SWEEP)
+		vdb_graph_sweep(state);
 	state->phase = VDB_SCAN_WALK;
 }
 
@@ -231,7 +242,7 @@ vdb_scan_without_vector(VdbScanState *state)
 }
 
 /*
- * Makes the bitmap and goes on with it: in graph, or with all of its rows.
+ * Makes the bitmap and goes on with it, in the way that its size tells.
  */
 static void
 use_bitmap(VdbScanState *state)
@@ -240,21 +251,35 @@ use_bitmap(VdbScanState *state)
 	double		wanted = wanted_rows(state);
 
 	vdb_bitmap_make(state);
+	facts->checked = facts->passed = 0;
+	facts->spent_before = facts->walk_time + facts->fetch_time;
 	vdb_scan_add_reason(state, "the bitmap has %s%.0f rows", state->bitmap.is_lossy ? "about " : "",
 						state->bitmap.rows);
-	if (state->strategy == VDB_STRATEGY_GRAPH ||
-		(vdb_prefer_graph(facts, wanted) && !vdb_need_sample(facts, wanted)))
-		walk(state, VDB_STEP_GRAPH);
+	if (state->strategy == VDB_STRATEGY_GRAPH)
+		search(state, VDB_STEP_GRAPH);
 	else if (!vdb_need_sample(facts, wanted))
-		vdb_scan_exact(state);
+		use_way(state, vdb_choose_way(facts, wanted));
 	else if (vdb_exact_sort(state, prefers_exact))
-	{
-		vdb_graph_end(state);
-		vdb_scan_add_step(state, VDB_STEP_EXACT);
-		state->phase = VDB_SCAN_SORTED;
-	}
+		sorted(state, VDB_STEP_EXACT);
 	else
-		walk(state, VDB_STEP_GRAPH);
+		use_way(state, vdb_choose_way(facts, wanted));
+}
+
+static void
+use_way(VdbScanState *state, VdbWay way)
+{
+	switch (way)
+	{
+		case VDB_WAY_GRAPH:
+			search(state, VDB_STEP_GRAPH);
+			break;
+		case VDB_WAY_SWEEP:
+			search(state, VDB_STEP_SWEEP);
+			break;
+		case VDB_WAY_EXACT:
+			vdb_scan_exact(state);
+			break;
+	}
 }
 
 /*
@@ -263,29 +288,56 @@ use_bitmap(VdbScanState *state)
 static bool
 prefers_exact(VdbScanState *state)
 {
-	return !vdb_prefer_graph(&state->facts, wanted_rows(state));
+	return vdb_choose_way(&state->facts, wanted_rows(state)) == VDB_WAY_EXACT;
+}
+
+static bool
+prefers_exact_of_all(VdbScanState *state)
+{
+	return vdb_choose_way_of_all(&state->facts, wanted_rows(state)) == VDB_WAY_EXACT;
 }
 
 /*
- * Leaves the graph for good: reads all rows, by the bitmap if the plan has one.
+ * Leaves the walk among the rows of the bitmap: looks at all of them.
+ */
+void
+vdb_scan_all(VdbScanState *state)
+{
+	if (state->facts.row_time == 0 && vdb_exact_sort(state, prefers_exact_of_all))
+		sorted(state, VDB_STEP_EXACT);
+	else
+		use_way(state, vdb_choose_way_of_all(&state->facts, wanted_rows(state)));
+}
+
+/*
+ * Leaves the index for good: reads all rows, by the bitmap if the plan has one.
  */
 void
 vdb_scan_exact(VdbScanState *state)
 {
-	vdb_graph_end(state);
+	VdbScanStep step = VDB_STEP_EXACT;
+
 	if (state->plan.has_bitmap && state->strategy != VDB_STRATEGY_VECTOR)
-	{
 		vdb_bitmap_make(state);
-		vdb_scan_add_step(state, VDB_STEP_EXACT);
-	}
 	else
 	{
 		if (!state->plan.has_bitmap)
 			vdb_scan_add_reason(state, "no index serves the conditions");
-		vdb_scan_add_step(state, VDB_STEP_EXACT_ALL);
+		step = VDB_STEP_EXACT_ALL;
 	}
-	state->phase = VDB_SCAN_SORTED;
 	(void) vdb_exact_sort(state, NULL);
+	sorted(state, step);
+}
+
+/*
+ * All rows are in order.
+ */
+static void
+sorted(VdbScanState *state, VdbScanStep step)
+{
+	vdb_graph_end(state);
+	vdb_scan_add_step(state, step);
+	state->phase = VDB_SCAN_SORTED;
 	vdb_scan_report(state);
 }
 
@@ -297,5 +349,5 @@ wanted_rows(const VdbScanState *state)
 {
 	if (state->walk.search != NULL)
 		return (double) state->walk.batch_rows;
-	return state->k > 0 ? (double) state->k : 40;
+	return state->k > 0 ? (double) state->k : USUAL_ROWS;
 }

@@ -12,6 +12,14 @@
 
 #include "postgres.h"
 
+/* What to do with the bitmap */
+typedef enum VdbWay
+{
+	VDB_WAY_GRAPH,				/* walk, with the bitmap as allow-list */
+	VDB_WAY_SWEEP,				/* read the index, with the bitmap as allow-list */
+	VDB_WAY_EXACT				/* read the bitmap's rows */
+} VdbWay;
+
 /* What a run knows; times are in seconds */
 typedef struct VdbScanFacts
 {
@@ -27,26 +35,33 @@ typedef struct VdbScanFacts
 	/* of the walk */
 	double		nodes;			/* visited */
 	double		walk_time;
-	double		visits;			/* expected, if all are allowed; for s of them visits / s */
+	double		ef_search;		/* 0: not known yet */
+	double		visits;			/* expected for ef_search, if all are allowed */
 	double		fetched;		/* rows of the graph */
 	double		fetch_time;		/* to fetch and check them */
-	double		checked;		/* rows, since it is known which are allowed */
+	double		checked;		/* rows, of the bitmap since it is made */
 	double		passed;			/* of these */
 	double		spent_before;	/* time until that was known */
 
-	/* rows read by bitmap or table, as a sample */
-	double		rows_read;
-	double		read_time;
+	/* of the sweep */
+	double		pages_left;
+	double		pages_read;
+	double		sweep_time;
+
+	/* also of earlier runs */
+	double		bitmap_time;	/* to make it; 0: not known */
+	double		row_time;		/* to read one by the bitmap; 0: not known */
 } VdbScanFacts;
 
 extern double vdb_facts_pass_share(const VdbScanFacts *facts);
 extern double vdb_facts_rank(const VdbScanFacts *facts, double rank, double missing);
-extern double vdb_facts_exact_time(const VdbScanFacts *facts);
 extern bool vdb_prefer_bitmap(const VdbScanFacts *facts, double wanted);
 extern bool vdb_prefer_walk(const VdbScanFacts *facts, double ranks_left, double nodes_left,
 							double wanted);
-extern bool vdb_prefer_graph(const VdbScanFacts *facts, double wanted);
+extern VdbWay vdb_choose_way(const VdbScanFacts *facts, double wanted);
+extern VdbWay vdb_choose_way_of_all(const VdbScanFacts *facts, double wanted);
 extern bool vdb_need_sample(const VdbScanFacts *facts, double wanted);
-extern bool vdb_prefer_graph_still(const VdbScanFacts *facts, double nodes_expected);
+extern bool vdb_prefer_graph(const VdbScanFacts *facts, double nodes_expected, double wanted);
+extern bool vdb_prefer_sweep(const VdbScanFacts *facts, double wanted);
 
 #endif							/* VDB_PLANNER_STRATEGY_H */
