@@ -37,9 +37,9 @@
 static bool peel_step(VdbMonotone *monotone);
 static bool find_call(Expr *expr, Oid *function, List **args);
 static bool find_number(Expr *expr, double *value);
-static bool reverses(const VdbStep *step);
-static Expr *undo_step(const VdbStep *step, Expr *value, bool is_upper);
-static Expr *undo_step_now(const VdbStep *step, const Const *con, bool is_upper);
+static bool reverses(const VdbArith *step);
+static Expr *undo_step(const VdbArith *step, Expr *value, bool is_upper);
+static Expr *undo_step_now(const VdbArith *step, const Const *con, bool is_upper);
 static Expr *call(Oid function, Expr *left, Expr *right);
 static Expr *make_number(double value);
 
@@ -60,11 +60,11 @@ vdb_peel_steps(Expr *expr, VdbMonotone *monotone)
  * Adds an innermost step.  False if there are too many.
  */
 bool
-vdb_push_step(VdbMonotone *monotone, VdbStepKind kind, double value)
+vdb_push_step(VdbMonotone *monotone, VdbArithKind kind, double value)
 {
-	VdbStep    *step;
+	VdbArith    *step;
 
-	if (monotone->nsteps == VDB_MAX_STEPS)
+	if (monotone->nsteps == VDB_MAX_ARITH)
 		return false;
 	step = &monotone->steps[monotone->nsteps++];
 	step->kind = kind;
@@ -78,17 +78,17 @@ vdb_push_step(VdbMonotone *monotone, VdbStepKind kind, double value)
  * Does what a step makes fall with what it is given?
  */
 static bool
-reverses(const VdbStep *step)
+reverses(const VdbArith *step)
 {
 	switch (step->kind)
 	{
-		case VDB_STEP_NEGATE:
-		case VDB_STEP_SUBTRACT_FROM:
+		case VDB_ARITH_NEGATE:
+		case VDB_ARITH_SUBTRACT_FROM:
 			return true;
-		case VDB_STEP_MULTIPLY:
-		case VDB_STEP_DIVIDE:
+		case VDB_ARITH_MULTIPLY:
+		case VDB_ARITH_DIVIDE:
 			return step->value < 0;
-		case VDB_STEP_ADD:
+		case VDB_ARITH_ADD:
 			break;
 	}
 	return false;
@@ -107,7 +107,7 @@ vdb_undo_steps(const VdbMonotone *monotone, Expr *value)
 
 	for (int i = 0; i < monotone->nsteps && value != NULL; i++)
 	{
-		const VdbStep *step = &monotone->steps[i];
+		const VdbArith *step = &monotone->steps[i];
 
 		if (reverses(step))
 			is_upper = !is_upper;
@@ -134,7 +134,7 @@ peel_step(VdbMonotone *monotone)
 	inner = linitial(args);
 	if (function == F_FLOAT8UP || function == F_FLOAT8UM)
 	{
-		if (function == F_FLOAT8UM && !vdb_push_step(monotone, VDB_STEP_NEGATE, 0))
+		if (function == F_FLOAT8UM && !vdb_push_step(monotone, VDB_ARITH_NEGATE, 0))
 			return false;
 		monotone->number = inner;
 		return true;
@@ -150,21 +150,21 @@ peel_step(VdbMonotone *monotone)
 	switch (function)
 	{
 		case F_FLOAT8PL:
-			if (!vdb_push_step(monotone, VDB_STEP_ADD, value))
+			if (!vdb_push_step(monotone, VDB_ARITH_ADD, value))
 				return false;
 			break;
 		case F_FLOAT8MI:
 			if (!vdb_push_step(monotone,
-							   is_left ? VDB_STEP_SUBTRACT_FROM : VDB_STEP_ADD,
+							   is_left ? VDB_ARITH_SUBTRACT_FROM : VDB_ARITH_ADD,
 							   is_left ? value : -value))
 				return false;
 			break;
 		case F_FLOAT8MUL:
-			if (value == 0 || !vdb_push_step(monotone, VDB_STEP_MULTIPLY, value))
+			if (value == 0 || !vdb_push_step(monotone, VDB_ARITH_MULTIPLY, value))
 				return false;
 			break;
 		case F_FLOAT8DIV:
-			if (is_left || value == 0 || !vdb_push_step(monotone, VDB_STEP_DIVIDE, value))
+			if (is_left || value == 0 || !vdb_push_step(monotone, VDB_ARITH_DIVIDE, value))
 				return false;
 			break;
 		default:
@@ -231,7 +231,7 @@ find_number(Expr *expr, double *value)
  * said without danger of an error.
  */
 static Expr *
-undo_step(const VdbStep *step, Expr *value, bool is_upper)
+undo_step(const VdbArith *step, Expr *value, bool is_upper)
 {
 	Expr	   *number;
 	Expr	   *slack;
@@ -239,19 +239,19 @@ undo_step(const VdbStep *step, Expr *value, bool is_upper)
 	double		size = fabs(con);
 
 	/* exact */
-	if (step->kind == VDB_STEP_NEGATE)
+	if (step->kind == VDB_ARITH_NEGATE)
 		return call(F_FLOAT8UM, value, NULL);
 	if (IsA(value, Const))
 		return undo_step_now(step, (Const *) value, is_upper);
 	/* a product may overflow or underflow where the distance's does not */
-	if (step->kind != VDB_STEP_ADD && step->kind != VDB_STEP_SUBTRACT_FROM)
+	if (step->kind != VDB_ARITH_ADD && step->kind != VDB_ARITH_SUBTRACT_FROM)
 		return NULL;
-	if (con == 0 && step->kind == VDB_STEP_ADD)
+	if (con == 0 && step->kind == VDB_ARITH_ADD)
 		return value;
 	if (size < MIN_VALUE || size > MAX_VALUE)
 		return NULL;
 
-	if (step->kind == VDB_STEP_ADD)
+	if (step->kind == VDB_ARITH_ADD)
 		number = call(F_FLOAT8MI, value, make_number(con));
 	else
 		number = call(F_FLOAT8MI, make_number(con), value);
@@ -264,7 +264,7 @@ undo_step(const VdbStep *step, Expr *value, bool is_upper)
  * undo_step() for a constant.
  */
 static Expr *
-undo_step_now(const VdbStep *step, const Const *con, bool is_upper)
+undo_step_now(const VdbArith *step, const Const *con, bool is_upper)
 {
 	double		value;
 	double		number = 0;
@@ -275,22 +275,22 @@ undo_step_now(const VdbStep *step, const Const *con, bool is_upper)
 	value = DatumGetFloat8(con->constvalue);
 	switch (step->kind)
 	{
-		case VDB_STEP_NEGATE:
+		case VDB_ARITH_NEGATE:
 			number = -value;
 			break;
-		case VDB_STEP_ADD:
+		case VDB_ARITH_ADD:
 			number = value - step->value;
 			slack = fabs(value) + fabs(step->value);
 			break;
-		case VDB_STEP_SUBTRACT_FROM:
+		case VDB_ARITH_SUBTRACT_FROM:
 			number = step->value - value;
 			slack = fabs(value) + fabs(step->value);
 			break;
-		case VDB_STEP_MULTIPLY:
+		case VDB_ARITH_MULTIPLY:
 			number = value / step->value;
 			slack = fabs(number);
 			break;
-		case VDB_STEP_DIVIDE:
+		case VDB_ARITH_DIVIDE:
 			number = value * step->value;
 			slack = fabs(number);
 			break;

@@ -165,7 +165,7 @@ vdb_match_distance(IndexOptInfo *index, VdbMonotone *monotone)
 	function = get_opcode(operator);
 	if (!find_operands(monotone->number, operator, function, &operands, &is_negative))
 		return NULL;
-	if (is_negative && !vdb_push_step(monotone, VDB_STEP_NEGATE, 0))
+	if (is_negative && !vdb_push_step(monotone, VDB_ARITH_NEGATE, 0))
 		return NULL;
 
 	/* the operators commute */

@@ -14,22 +14,22 @@
 #include "planner/plan.h"
 
 /* What one step of arithmetic does to a number */
-typedef enum VdbStepKind
+typedef enum VdbArithKind
 {
-	VDB_STEP_NEGATE,			/* - x */
-	VDB_STEP_ADD,				/* x + value */
-	VDB_STEP_SUBTRACT_FROM,		/* value - x */
-	VDB_STEP_MULTIPLY,			/* x * value, which is not zero */
-	VDB_STEP_DIVIDE				/* x / value, likewise */
-} VdbStepKind;
+	VDB_ARITH_NEGATE,			/* - x */
+	VDB_ARITH_ADD,				/* x + value */
+	VDB_ARITH_SUBTRACT_FROM,		/* value - x */
+	VDB_ARITH_MULTIPLY,			/* x * value, which is not zero */
+	VDB_ARITH_DIVIDE				/* x / value, likewise */
+} VdbArithKind;
 
-typedef struct VdbStep
+typedef struct VdbArith
 {
-	VdbStepKind kind;
+	VdbArithKind kind;
 	double		value;			/* finite */
-} VdbStep;
+} VdbArith;
 
-#define VDB_MAX_STEPS 8
+#define VDB_MAX_ARITH 8
 
 /*
  * An expression as steps around a number, the outermost first.  It rises or
@@ -41,7 +41,7 @@ typedef struct VdbMonotone
 	Expr	   *number;
 	bool		is_falling;
 	int			nsteps;
-	VdbStep		steps[VDB_MAX_STEPS];
+	VdbArith		steps[VDB_MAX_ARITH];
 } VdbMonotone;
 
 /* An order by distance that an index gives */
@@ -66,7 +66,7 @@ typedef struct VdbScanPath
 
 /* monotone.c */
 extern void vdb_peel_steps(Expr *expr, VdbMonotone *monotone);
-extern bool vdb_push_step(VdbMonotone *monotone, VdbStepKind kind, double value);
+extern bool vdb_push_step(VdbMonotone *monotone, VdbArithKind kind, double value);
 extern Expr *vdb_undo_steps(const VdbMonotone *monotone, Expr *value);
 
 /* order.c */
