@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * pg_compat.h
- *	  The only file that knows PostgreSQL versions (15 to 19).
+ *	  The only file that knows PostgreSQL versions (15 to 19), but for what
+ *	  pg_compat_plan.h knows of the planner's.
  *
  * Wrappers carry the newest signature; each block names the version and the
  * reason.  `make lint` rejects PG_VERSION_NUM anywhere else.
@@ -335,83 +336,6 @@ vdb_beginscan_parallel(Relation relation, ParallelTableScanDesc scan)
 #endif
 
 /*
- * Orders of a query.
- *
- * 17: plain index paths by distance are made for a prefix of an order, too;
- *	   the planner knows which columns are NOT NULL
- * 18: members of an equivalence class that belong to children are apart; a sort
- *	   key's direction does not depend on btree; a sort counts disabled nodes
- */
-#include "access/stratnum.h"
-#include "catalog/pg_attribute.h"
-#include "optimizer/paths.h"
-#include "utils/syscache.h"
-
-#if PG_VERSION_NUM >= 170000
-#define VDB_INDEX_PATHS_GIVE_PREFIX true
-#else
-#define VDB_INDEX_PATHS_GIVE_PREFIX false
-#endif
-
-/* The members of a class, those of the child tables `relids` among them */
-static inline List *
-vdb_eclass_members(EquivalenceClass *ec, Relids relids)
-{
-#if PG_VERSION_NUM >= 180000
-	List	   *members = NIL;
-	EquivalenceMemberIterator it;
-	EquivalenceMember *member;
-
-	setup_eclass_member_iterator(&it, ec, relids);
-	while ((member = eclass_member_iterator_next(&it)) != NULL)
-		members = lappend(members, member);
-	return members;
-#else
-	(void) relids;
-	return ec->ec_members;
-#endif
-}
-
-static inline bool
-vdb_pathkey_is_ascending(const PathKey *key)
-{
-#if PG_VERSION_NUM >= 180000
-	return key->pk_cmptype == COMPARE_LT;
-#else
-	return key->pk_strategy == BTLessStrategyNumber;
-#endif
-}
-
-/* A macro, since the header would bring plan nodes' names into every file */
-#if PG_VERSION_NUM >= 180000
-#define vdb_cost_sort cost_sort
-#else
-#define vdb_cost_sort(path, root, pathkeys, disabled_nodes, ...) \
-	cost_sort(path, root, pathkeys, __VA_ARGS__)
-#endif
-
-/* Is a column of a table, which rel stands for, declared NOT NULL? */
-static inline bool
-vdb_column_is_not_null(const RelOptInfo *rel, Oid table, AttrNumber column)
-{
-#if PG_VERSION_NUM >= 170000
-	(void) table;
-	return bms_is_member(column, rel->notnullattnums);
-#else
-	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(table),
-										Int16GetDatum(column));
-	bool		result;
-
-	(void) rel;
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-	ReleaseSysCache(tuple);
-	return result;
-#endif
-}
-
-/*
  * SIMD: instruction sets that a function may be compiled for although the
  * file is not (no -m flags: the binary runs on the baseline CPU).  18 has
  * pg_attribute_target, for single arguments only.  VDB_HAVE_VECTOR_EXT: the
@@ -513,7 +437,7 @@ vdb_tid_iterate(VdbTidIterator *iterator, VdbTidPage *page)
 		return false;
 	page->is_lossy = result.lossy;
 	page->noffsets = result.lossy ? 0 :
-		tbm_extract_page_tuple(&result, page->offsets, MaxHeapTuplesPerPage);
+									tbm_extract_page_tuple(&result, page->offsets, MaxHeapTuplesPerPage);
 	page->block = result.blockno;
 #else
 	TBMIterateResult *result = tbm_iterate(iterator);

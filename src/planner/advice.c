@@ -36,9 +36,9 @@ typedef struct Candidate
 } Candidate;
 
 static bool find_candidate(const VdbOrder *order, Expr *clause, Candidate *candidate);
-static bool match_operator(const VdbOrder *order, Oid operator, Node *key, Node *value,
+static bool match_operator(const VdbOrder *order, Oid operator, Node * key, Node *value,
 						   Candidate *candidate);
-static bool is_indexable(RelOptInfo *rel, Node *key);
+static bool is_indexable(const VdbOrder *order, Node *key);
 static char *find_filter_class(Oid schema, Oid operator);
 static bool is_in_default_class(Oid operator, Oid type, Oid method);
 static char *make_command(Oid table, Index varno, const Candidate *candidate);
@@ -88,12 +88,12 @@ find_candidate(const VdbOrder *order, Expr *clause, Candidate *candidate)
 
 	if (IsA(clause, OpExpr))
 	{
-		operator = ((OpExpr *) clause)->opno;
+		operator=((OpExpr *) clause)->opno;
 		args = ((OpExpr *) clause)->args;
 	}
 	else if (IsA(clause, ScalarArrayOpExpr) && ((ScalarArrayOpExpr *) clause)->useOr)
 	{
-		operator = ((ScalarArrayOpExpr *) clause)->opno;
+		operator=((ScalarArrayOpExpr *) clause)->opno;
 		args = ((ScalarArrayOpExpr *) clause)->args;
 	}
 	else
@@ -103,7 +103,7 @@ find_candidate(const VdbOrder *order, Expr *clause, Candidate *candidate)
 
 	if (match_operator(order, operator, linitial(args), lsecond(args), candidate))
 		return true;
-	operator = get_commutator(operator);
+	operator= get_commutator(operator);
 	return IsA(clause, OpExpr) && OidIsValid(operator) &&
 		match_operator(order, operator, lsecond(args), linitial(args), candidate);
 }
@@ -112,12 +112,12 @@ find_candidate(const VdbOrder *order, Expr *clause, Candidate *candidate)
  * An index for "key operator value".  False if there is none.
  */
 static bool
-match_operator(const VdbOrder *order, Oid operator, Node *key, Node *value, Candidate *candidate)
+match_operator(const VdbOrder *order, Oid operator, Node * key, Node *value, Candidate *candidate)
 {
 	Oid			type = exprType(key);
 	Oid			schema = get_func_namespace(((OpExpr *) order->distance)->opfuncid);
 
-	if (!is_indexable(order->index->rel, key) || contain_var_clause(value))
+	if (!is_indexable(order, key) || contain_var_clause(value))
 		return false;
 	candidate->key = key;
 	candidate->opclass = find_filter_class(schema, operator);
@@ -136,16 +136,21 @@ match_operator(const VdbOrder *order, Oid operator, Node *key, Node *value, Cand
 }
 
 /*
- * Is it made of columns of the table alone, and always the same for a row?
+ * Is it made of columns of the table alone, and always the same for a row?  Not
+ * of the vector: conditions on distances need no index but the one there is.
  */
 static bool
-is_indexable(RelOptInfo *rel, Node *key)
+is_indexable(const VdbOrder *order, Node *key)
 {
+	Index		table = order->index->rel->relid;
 	Bitmapset  *columns = NULL;
+	Bitmapset  *vector = NULL;
 	int			column = -1;
 
-	pull_varattnos(key, rel->relid, &columns);
-	if (bms_is_empty(columns) || contain_mutable_functions(key) || contain_subplans(key))
+	pull_varattnos(key, table, &columns);
+	pull_varattnos((Node *) order->column, table, &vector);
+	if (bms_is_empty(columns) || bms_overlap(columns, vector) ||
+		contain_mutable_functions(key) || contain_subplans(key))
 		return false;
 	while ((column = bms_next_member(columns, column)) >= 0)
 	{

@@ -6,7 +6,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg_compat.h"
+#include "postgres.h"
 
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"

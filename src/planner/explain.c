@@ -27,6 +27,8 @@ static char *last_advice = NULL;
 
 static void show_expression(CustomScanState *node, Node *expression, const char *label,
 							List *ancestors, ExplainState *es);
+static void show_wanted(CustomScanState *node, const VdbScanPlan *plan, List *ancestors,
+						ExplainState *es);
 static void show_run(VdbScanState *state, ExplainState *es);
 static void show_strategy(const VdbScanState *state, ExplainState *es);
 static char *steps_of_run(const VdbScanState *state);
@@ -48,8 +50,33 @@ vdb_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es)
 	if (plan->recheck != NIL)
 		show_expression(node, (Node *) make_ands_explicit(plan->recheck), "Recheck Cond",
 						ancestors, es);
+	if (es->verbose)
+		show_wanted(node, plan, ancestors, es);
 	if (es->analyze && state->counts.runs > 0)
 		show_run(state, es);
+}
+
+/*
+ * What the query has told of the rows that it wants: how many, and how far.
+ */
+static void
+show_wanted(CustomScanState *node, const VdbScanPlan *plan, List *ancestors, ExplainState *es)
+{
+	ListCell   *lc;
+
+	if (plan->limit != NULL)
+	{
+		show_expression(node, (Node *) plan->limit, "Rows Wanted", ancestors, es);
+		if (plan->more_rows > 0)
+			ExplainPropertyInteger("More Rows", NULL, plan->more_rows, es);
+	}
+	foreach(lc, plan->bounds)
+	{
+		const VdbScanBound *bound = lfirst(lc);
+
+		show_expression(node, (Node *) bound->value,
+						bound->is_inclusive ? "Distance Up To" : "Distance Below", ancestors, es);
+	}
 }
 
 static void

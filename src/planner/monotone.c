@@ -62,7 +62,7 @@ vdb_peel_steps(Expr *expr, VdbMonotone *monotone)
 bool
 vdb_push_step(VdbMonotone *monotone, VdbArithKind kind, double value)
 {
-	VdbArith    *step;
+	VdbArith   *step;
 
 	if (monotone->nsteps == VDB_MAX_ARITH)
 		return false;
@@ -238,11 +238,10 @@ undo_step(const VdbArith *step, Expr *value, bool is_upper)
 	double		con = step->value;
 	double		size = fabs(con);
 
-	/* exact */
-	if (step->kind == VDB_ARITH_NEGATE)
-		return call(F_FLOAT8UM, value, NULL);
 	if (IsA(value, Const))
 		return undo_step_now(step, (Const *) value, is_upper);
+	if (step->kind == VDB_ARITH_NEGATE)
+		return call(F_FLOAT8UM, value, NULL);
 	/* a product may overflow or underflow where the distance's does not */
 	if (step->kind != VDB_ARITH_ADD && step->kind != VDB_ARITH_SUBTRACT_FROM)
 		return NULL;
@@ -276,8 +275,7 @@ undo_step_now(const VdbArith *step, const Const *con, bool is_upper)
 	switch (step->kind)
 	{
 		case VDB_ARITH_NEGATE:
-			number = -value;
-			break;
+			return make_number(-value);
 		case VDB_ARITH_ADD:
 			number = value - step->value;
 			slack = fabs(value) + fabs(step->value);

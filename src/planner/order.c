@@ -13,7 +13,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg_compat.h"
+#include "pg_compat_plan.h"
 
 #include "access/stratnum.h"
 #include "catalog/pg_type.h"

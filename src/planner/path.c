@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg_compat.h"
+#include "pg_compat_plan.h"
 
 #include "catalog/pg_class.h"
 #include "hnsw/hnsw.h"
@@ -27,7 +27,7 @@ static set_rel_pathlist_hook_type previous_hook = NULL;
 static void add_scan_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte);
 static bool is_scannable(RelOptInfo *rel, const RangeTblEntry *rte);
 static bool is_sorted_by_rows(PlannerInfo *root);
-static bool has_own_plan(RelOptInfo *rel);
+static bool has_own_plan(PlannerInfo *root, RelOptInfo *rel);
 static VdbOrder *choose_order(PlannerInfo *root, RelOptInfo *rel);
 static VdbScanPath *make_path(PlannerInfo *root, RelOptInfo *rel, const VdbOrder *order,
 							  List *conditions);
@@ -46,6 +46,9 @@ vdb_planner_init_hook(void)
  * set_rel_pathlist_hook: adds a VecdbScan to the paths of a table where one is
  * of use.  Where there are conditions, plain scans of the index go: a search
  * that meets few matching rows has to change its way, and they cannot.
+ *
+ * They also go below groups and aggregates, without a VecdbScan: for these the
+ * rows without a distance count, which only a sort has.
  */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
@@ -58,8 +61,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 		previous_hook(root, rel, rti, rte);
 
 	if (root->query_pathkeys == NIL || !vdb_enable_scan || !enable_indexscan ||
-		!is_scannable(rel, rte) || !vdb_has_index(rel) ||
-		!is_sorted_by_rows(root) || has_own_plan(rel))
+		!is_scannable(rel, rte) || !vdb_has_index(rel) || has_own_plan(root, rel))
 		return;
 	order = choose_order(root, rel);
 	if (order == NULL)
@@ -68,6 +70,12 @@ add_scan_path(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 	if (conditions == NIL && order->is_cores)
 		return;
 
+	if (!is_sorted_by_rows(root))
+	{
+		if (conditions != NIL)
+			remove_plain_paths(root, rel);
+		return;
+	}
 	path = make_path(root, rel, order, conditions);
 	if (conditions != NIL)
 		remove_plain_paths(root, rel);
@@ -104,14 +112,16 @@ is_sorted_by_rows(PlannerInfo *root)
 }
 
 /*
- * Has a table conditions that say where its rows are, or whose results depend
- * on how often they are evaluated?
+ * Has a table conditions that say where its rows are, or which one it is, or
+ * whose results depend on how often they are evaluated?
  */
 static bool
-has_own_plan(RelOptInfo *rel)
+has_own_plan(PlannerInfo *root, RelOptInfo *rel)
 {
 	ListCell   *lc;
 
+	if (vdb_is_unique(root, rel))
+		return true;
 	foreach(lc, rel->pathlist)
 	{
 		if (IsA(lfirst(lc), TidPath) && ((Path *) lfirst(lc))->param_info == NULL)

@@ -18,9 +18,9 @@ typedef enum VdbArithKind
 {
 	VDB_ARITH_NEGATE,			/* - x */
 	VDB_ARITH_ADD,				/* x + value */
-	VDB_ARITH_SUBTRACT_FROM,		/* value - x */
+	VDB_ARITH_SUBTRACT_FROM,	/* value - x */
 	VDB_ARITH_MULTIPLY,			/* x * value, which is not zero */
-	VDB_ARITH_DIVIDE				/* x / value, likewise */
+	VDB_ARITH_DIVIDE			/* x / value, likewise */
 } VdbArithKind;
 
 typedef struct VdbArith
@@ -41,7 +41,7 @@ typedef struct VdbMonotone
 	Expr	   *number;
 	bool		is_falling;
 	int			nsteps;
-	VdbArith		steps[VDB_MAX_ARITH];
+	VdbArith	steps[VDB_MAX_ARITH];
 } VdbMonotone;
 
 /* An order by distance that an index gives */

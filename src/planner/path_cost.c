@@ -19,7 +19,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg_compat.h"
+#include "pg_compat_plan.h"
 
 #include <float.h>
 
