@@ -16,7 +16,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		CONTINUE WHEN line ~ '^ *(Sort Key|Filter|Order By|Window|Disabled):';
+		CONTINUE WHEN line ~ '^ *(Sort Key|Filter|Order By|Window|Disabled|Index|Recheck Cond):';
 		RETURN NEXT regexp_replace(line, ' \(returns .*\)', '');
 	END LOOP;
 END $$;

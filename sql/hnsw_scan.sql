@@ -38,7 +38,7 @@ BEGIN
 		found := found + (SELECT count(*) FROM (
 			(SELECT id FROM items ORDER BY v <-> q LIMIT k)
 			INTERSECT
-			(SELECT id FROM items WHERE v IS NOT NULL ORDER BY l2_distance(v, q) LIMIT k)) x);
+			(SELECT id FROM items WHERE v IS NOT NULL ORDER BY vector_l2_squared_distance(v, q) LIMIT k)) x);
 		total := total + k;
 	END LOOP;
 	RETURN round(found::numeric / total, 2);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * pg_compat.h
- *	  The only file that knows PostgreSQL versions (15 to 19).
+ *	  The only file that knows PostgreSQL versions (15 to 19), but for what
+ *	  pg_compat_plan.h knows of the planner's.
  *
  * Wrappers carry the newest signature; each block names the version and the
  * reason.  `make lint` rejects PG_VERSION_NUM anywhere else.
@@ -365,5 +366,102 @@ vdb_beginscan_parallel(Relation relation, ParallelTableScanDesc scan)
 #else
 #define vdb_prefetch_line(address) ((void) (address))
 #endif
+
+/*
+ * The executor's side of a custom scan of a table.  Macros, since the headers
+ * would bring plan nodes' names into every file.
+ *
+ * 16: a node may say which slots its rows come in, before it has a table
+ * 19: a slot has flags, and so has fetching by TID
+ */
+#if PG_VERSION_NUM >= 160000
+#define vdb_set_slot_ops(node, ops) ((node)->slotOps = (ops))
+#else
+#define vdb_set_slot_ops(node, ops) ((void) 0)
+#endif
+
+#if PG_VERSION_NUM >= 190000
+#define vdb_init_scan_slot(estate, node, desc, ops) \
+	ExecInitScanTupleSlot(estate, node, desc, ops, 0)
+#define vdb_begin_index_fetch(table) table_index_fetch_begin(table, 0)
+#else
+#define vdb_init_scan_slot(estate, node, desc, ops) \
+	ExecInitScanTupleSlot(estate, node, desc, ops)
+#define vdb_begin_index_fetch(table) table_index_fetch_begin(table)
+#endif
+
+/* 18: EXPLAIN's state and formats have their own headers */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
+/*
+ * Bitmaps of rows.
+ *
+ * 17: whoever reads a table by bitmap says that it wants the rows
+ * 18: pages are unpacked by a function; VDB_TABLE_ITERATES_BITMAP: the table
+ *	   goes through the bitmap itself, and prefetches
+ * 19: scans take flags
+ */
+#include "access/htup_details.h"
+#include "nodes/tidbitmap.h"
+
+typedef struct VdbTidPage
+{
+	BlockNumber block;
+	bool		is_lossy;		/* all of it */
+	int			noffsets;
+	OffsetNumber offsets[MaxHeapTuplesPerPage];
+} VdbTidPage;
+
+#if PG_VERSION_NUM >= 180000
+#define VDB_TABLE_ITERATES_BITMAP 1
+typedef TBMPrivateIterator VdbTidIterator;
+#define vdb_tid_begin_iterate(bitmap) tbm_begin_private_iterate(bitmap)
+#define vdb_tid_end_iterate(iterator) tbm_end_private_iterate(iterator)
+#else
+typedef TBMIterator VdbTidIterator;
+#define vdb_tid_begin_iterate(bitmap) tbm_begin_iterate(bitmap)
+#define vdb_tid_end_iterate(iterator) tbm_end_iterate(iterator)
+#endif
+
+/* The next page, in ascending order; false after the last */
+static inline bool
+vdb_tid_iterate(VdbTidIterator *iterator, VdbTidPage *page)
+{
+#if PG_VERSION_NUM >= 180000
+	TBMIterateResult result;
+
+	if (!tbm_private_iterate(iterator, &result))
+		return false;
+	page->is_lossy = result.lossy;
+	page->noffsets = result.lossy ? 0 :
+									tbm_extract_page_tuple(&result, page->offsets, MaxHeapTuplesPerPage);
+	page->block = result.blockno;
+#else
+	TBMIterateResult *result = tbm_iterate(iterator);
+
+	if (result == NULL)
+		return false;
+	page->is_lossy = result->ntuples < 0;
+	page->noffsets = Max(result->ntuples, 0);
+	memcpy(page->offsets, result->offsets, sizeof(OffsetNumber) * (Size) page->noffsets);
+	page->block = result->blockno;
+#endif
+	return true;
+}
+
+static inline TableScanDesc
+vdb_begin_bitmap_scan(Relation table, Snapshot snapshot)
+{
+#if PG_VERSION_NUM >= 190000
+	return table_beginscan_bm(table, snapshot, 0, NULL, 0);
+#elif PG_VERSION_NUM >= 170000 && PG_VERSION_NUM < 180000
+	return table_beginscan_bm(table, snapshot, 0, NULL, true);
+#else
+	return table_beginscan_bm(table, snapshot, 0, NULL);
+#endif
+}
 
 #endif							/* VDB_PG_COMPAT_H */

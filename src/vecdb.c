@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "hnsw/hnsw.h"
 #include "pg_compat.h"
+#include "planner/planner.h"
 #include "utils/guc.h"
 
 VDB_MODULE_MAGIC("vecdb", "1.0");
@@ -26,6 +27,7 @@ _PG_init(void)
 {
 	vdb_distance_init();
 	vdb_hnsw_init();
+	vdb_planner_init();
 
 	MarkGUCPrefixReserved("vecdb");
 }

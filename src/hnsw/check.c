@@ -121,7 +121,7 @@ open_index(HnswCheck *check, Relation relation)
 static const char *
 meta_fault(Relation relation, const HnswMeta *meta)
 {
-	int			dim = TupleDescAttr(RelationGetDescr(relation), 0)->atttypmod;
+	int			dim = vdb_hnsw_column_dim(relation);
 
 	if (meta->magic != HNSW_MAGIC)
 		return "metapage has no magic number";

@@ -21,6 +21,7 @@
 
 #include "access/genam.h"
 #include "hnsw/am.h"
+#include "hnsw/hnsw.h"
 #include "hnsw/index.h"
 #include "hnsw/options.h"
 #include "nodes/bitmapset.h"
@@ -119,6 +120,20 @@ vdb_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	row_cost = cpu_index_tuple_cost + shape.rechecks * recheck_cost(root, path);
 	*total_cost = *startup_cost + shape.tuples * row_cost +
 		Max(0, reading_cost(&shape, root, info, all_reads(&shape, root, path), loop_count) - reading_cost(&shape, root, info, reads, loop_count));
+}
+
+bool
+vdb_hnsw_is_index(const IndexOptInfo *info)
+{
+	return info->amcostestimate == vdb_hnsw_cost_estimate;
+}
+
+bool
+vdb_hnsw_is_readable(IndexOptInfo *info)
+{
+	ScanShape	shape;
+
+	return form_shape(&shape, info);
 }
 
 /*

@@ -21,6 +21,7 @@ static bool keep_found(HnswWalk *walk, const HnswNodeView *view, float distance)
 static void put_in_order(VdbHnswSearch *search);
 static bool find_row(VdbHnswSearch *search);
 static void open_result(VdbHnswSearch *search, const HnswResult *result);
+static void close_untouched(VdbHnswSearch *search);
 
 #define ST_SORT sort_by_lower
 #define ST_ELEMENT_TYPE HnswResult
@@ -90,6 +91,7 @@ vdb_hnsw_search_set_allow(VdbHnswSearch *search, VdbHnswAllow allow, void *arg,
 	int			n = 0;
 	int			ntaken = 0;
 
+	close_untouched(search);
 	search->allow = allow;
 	search->allow_arg = arg;
 	search->share = Min(Max(share, 1e-9), 1);
@@ -132,6 +134,7 @@ vdb_hnsw_search_take(VdbHnswSearch *search, VdbHnswHit *hit)
 	if (!vdb_hnsw_search_peek(search, hit))
 		return false;
 	search->next_tid++;
+	search->is_untouched = false;
 	vdb_hnsw_check_tid(search->index->relation, search->heap, &search->heap_blocks, &hit->tid);
 	vdb_hnsw_stats.results++;
 	return true;
@@ -213,6 +216,9 @@ put_in_order(VdbHnswSearch *search)
 static bool
 find_row(VdbHnswSearch *search)
 {
+	/* what was found since then may be nearer than a row that was peeked at */
+	if (search->nordered < search->nfound)
+		close_untouched(search);
 	for (;;)
 	{
 		while (search->next_tid < search->ntids)
@@ -244,8 +250,23 @@ find_row(VdbHnswSearch *search)
 static void
 open_result(VdbHnswSearch *search, const HnswResult *result)
 {
+	search->is_untouched = true;
 	search->ntids = result->ntids;
 	memcpy(search->tids, result->tids, sizeof(result->tids));
 	search->segments = result->segments;
 	memset(&search->chain_guard, 0, sizeof(search->chain_guard));
+}
+
+/*
+ * Puts the result that is open back among the others if no row of it was taken.
+ */
+static void
+close_untouched(VdbHnswSearch *search)
+{
+	if (!search->is_untouched)
+		return;
+	search->is_untouched = false;
+	search->ntaken--;
+	search->next_tid = search->ntids = 0;
+	search->segments = vdb_hnsw_no_ref();
 }

@@ -49,6 +49,7 @@ struct VdbHnswSearch
 	ItemPointerData tids[HNSW_SEGMENT_TIDS];
 	int			ntids;
 	int			next_tid;
+	bool		is_untouched;	/* none of them was taken */
 	HnswRef		segments;
 	HnswChainGuard chain_guard;
 };

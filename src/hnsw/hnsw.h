@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "nodes/pathnodes.h"
 #include "storage/block.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
@@ -17,6 +18,13 @@
 
 /* options.c: storage parameters and settings, called from _PG_init */
 extern void vdb_hnsw_init(void);
+
+/*
+ * cost.c: is it an index of ours, whatever its state?  If so, can it be read?
+ * (If not, that has been said.)
+ */
+extern bool vdb_hnsw_is_index(const IndexOptInfo *info);
+extern bool vdb_hnsw_is_readable(IndexOptInfo *info);
 
 /*
  * A search that its caller steers: it walks as far as it is told to, may be told

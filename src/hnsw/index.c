@@ -14,6 +14,7 @@
 #include "distance/distance.h"
 #include "hnsw/index.h"
 #include "hnsw/options.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 /*
@@ -177,6 +178,19 @@ vdb_hnsw_try_meta(Relation relation, VdbQuantLayout *layout, char **problem)
 }
 
 /*
+ * The dimension that the indexed column's type says, or its domain's; -1: none.
+ */
+int
+vdb_hnsw_column_dim(Relation relation)
+{
+	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), 0);
+	int32		typmod = column->atttypmod;
+
+	(void) getBaseTypeAndTypmod(column->atttypid, &typmod);
+	return typmod;
+}
+
+/*
  * Fills the metapage of a new index: dimension and options of the relation,
  * and the layout chosen for them; no nodes.
  */
@@ -184,7 +198,7 @@ void
 vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation)
 {
 	const HnswType *type = vdb_hnsw_type(relation);
-	int			dim = TupleDescAttr(RelationGetDescr(relation), 0)->atttypmod;
+	int			dim = vdb_hnsw_column_dim(relation);
 	VdbLayoutRequest request;
 	VdbQuantLayout layout;
 

@@ -172,6 +172,7 @@ extern HnswIndex *vdb_hnsw_open_meta(Relation relation, const HnswMeta *meta);
 extern const HnswMeta *vdb_hnsw_try_meta(Relation relation, VdbQuantLayout *layout,
 										 char **problem);
 extern const HnswType *vdb_hnsw_type(Relation relation);
+extern int	vdb_hnsw_column_dim(Relation relation);
 extern void vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation);
 extern Size vdb_hnsw_value_size(const HnswIndex *index);
 extern void vdb_hnsw_value_attach(const HnswIndex *index, HnswValue *value, void *memory);

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * strategy.h
+ *	  What to do next, by what has been seen: README.md, "Decisions".
+ *
+ * Pure arithmetic on facts, so that it can be tested without a server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VDB_PLANNER_STRATEGY_H
+#define VDB_PLANNER_STRATEGY_H
+
+#include "postgres.h"
+
+/* What to do with the bitmap */
+typedef enum VdbWay
+{
+	VDB_WAY_GRAPH,				/* walk, with the bitmap as allow-list */
+	VDB_WAY_SWEEP,				/* read the index, with the bitmap as allow-list */
+	VDB_WAY_EXACT				/* read the bitmap's rows */
+} VdbWay;
+
+/* What a run knows; times are in seconds */
+typedef struct VdbScanFacts
+{
+	/* of the plan */
+	double		table_rows;
+	double		matching_rows;
+	double		bitmap_rows;	/* of the bitmap itself once it is made */
+	double		bitmap_cost;
+	bool		has_bitmap;
+	bool		is_made;		/* the bitmap */
+	bool		is_generic;
+
+	/* of the walk */
+	double		nodes;			/* visited */
+	double		walk_time;
+	double		ef_search;		/* 0: not known yet */
+	double		visits;			/* expected for ef_search, if all are allowed */
+	double		fetched;		/* rows of the graph */
+	double		fetch_time;		/* to fetch and check them */
+	double		checked;		/* rows, of the bitmap since it is made */
+	double		passed;			/* of these */
+	double		spent_before;	/* time until that was known */
+
+	/* of the sweep */
+	double		pages_left;
+	double		pages_read;
+	double		sweep_time;
+
+	/* also of earlier runs */
+	double		bitmap_time;	/* to make it; 0: not known */
+	double		row_time;		/* to read one by the bitmap; 0: not known */
+} VdbScanFacts;
+
+extern double vdb_facts_pass_share(const VdbScanFacts *facts);
+extern double vdb_facts_rank(const VdbScanFacts *facts, double rank, double missing);
+extern bool vdb_prefer_bitmap(const VdbScanFacts *facts, double wanted);
+extern bool vdb_prefer_walk(const VdbScanFacts *facts, double ranks_left, double nodes_left,
+							double wanted);
+extern VdbWay vdb_choose_way(const VdbScanFacts *facts, double wanted);
+extern VdbWay vdb_choose_way_of_all(const VdbScanFacts *facts, double wanted);
+extern bool vdb_need_sample(const VdbScanFacts *facts, double wanted);
+extern bool vdb_prefer_graph(const VdbScanFacts *facts, double nodes_expected, double wanted);
+extern bool vdb_prefer_sweep(const VdbScanFacts *facts, double wanted);
+
+#endif							/* VDB_PLANNER_STRATEGY_H */
