@@ -306,7 +306,11 @@ prepare_both(Recall *recall)
 {
 	const Target *target = &recall->target;
 
-	/* without sequential scans there is nothing beside the index */
+	/*
+	 * Filtered searches change their way, so they say little of the index; and
+	 * without sequential scans there is nothing beside it.
+	 */
+	set_locally("vecdb.enable_scan", "off");
 	set_locally("enable_seqscan", "off");
 	recall->index_plan = prepare(recall, RelationGetRelid(target->index));
 	if (!uses_index(recall->index_plan, RelationGetRelid(target->index)))
