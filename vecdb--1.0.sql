@@ -625,6 +625,51 @@ CREATE OPERATOR @~ (
 COMMENT ON OPERATOR @~ (jsonb, vecdb_filter) IS
 	'does the metadata document match the filter?';
 
+CREATE FUNCTION vecdb_index_extract_value(jsonb, internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_index_extract_value'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_index_extract_value(jsonb, internal) IS
+	'gin support: the keys of a document';
+
+CREATE FUNCTION vecdb_index_extract_query(jsonb, internal, smallint, internal, internal, internal, internal)
+	RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_index_extract_query'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_index_extract_query(jsonb, internal, smallint, internal, internal, internal, internal) IS
+	'gin support: the keys of a filter';
+
+CREATE FUNCTION vecdb_index_consistent(internal, smallint, jsonb, integer, internal, internal, internal, internal)
+	RETURNS boolean
+	AS 'MODULE_PATHNAME', 'vdb_index_consistent'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_index_consistent(internal, smallint, jsonb, integer, internal, internal, internal, internal) IS
+	'gin support: a row by its keys';
+
+CREATE FUNCTION vecdb_index_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal)
+	RETURNS "char"
+	AS 'MODULE_PATHNAME', 'vdb_index_triconsistent'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_index_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal) IS
+	'gin support: a row of which some keys are unknown';
+
+CREATE FUNCTION vecdb_index_compare_partial(bytea, bytea, smallint, internal) RETURNS integer
+	AS 'MODULE_PATHNAME', 'vdb_index_compare_partial'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_index_compare_partial(bytea, bytea, smallint, internal) IS
+	'gin support: is a key within a range?';
+
+-- keys are bytea, whose own order is theirs
+CREATE OPERATOR CLASS jsonb_filter_ops
+	FOR TYPE jsonb USING gin AS
+	OPERATOR 1 @~ (jsonb, vecdb_filter),
+	OPERATOR 2 @> (jsonb, jsonb),
+	FUNCTION 2 vecdb_index_extract_value(jsonb, internal),
+	FUNCTION 3 vecdb_index_extract_query(jsonb, internal, smallint, internal, internal, internal, internal),
+	FUNCTION 4 vecdb_index_consistent(internal, smallint, jsonb, integer, internal, internal, internal, internal),
+	FUNCTION 5 vecdb_index_compare_partial(bytea, bytea, smallint, internal),
+	FUNCTION 6 vecdb_index_triconsistent(internal, smallint, jsonb, integer, internal, internal, internal),
+	STORAGE bytea;
+
 --
 -- src/collection: collections in schema vecdb
 --
@@ -894,6 +939,7 @@ BEGIN
 	EXECUTE format('COMMENT ON TABLE %s IS %L', tab, format('vecdb collection "%s"', name));
 	EXECUTE 'CREATE INDEX ON ' || tab || ' USING hnsw (embedding @extschema@.vector_'
 		|| CASE distance WHEN 'cosine' THEN 'cosine' WHEN 'dot' THEN 'ip' ELSE 'l2' END || '_ops)';
+	EXECUTE 'CREATE INDEX ON ' || tab || ' USING gin (metadata @extschema@.jsonb_filter_ops) WITH (fastupdate = off)';
 
 	-- A unique violation here is another session's collection of that name.
 	INSERT INTO vecdb.collections (id, name, dimension, distance)

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "distance/distance.h"
+#include "filter/filter.h"
 #include "fmgr.h"
 #include "hnsw/hnsw.h"
 #include "pg_compat.h"
@@ -26,6 +27,7 @@ void
 _PG_init(void)
 {
 	vdb_distance_init();
+	vdb_filter_init();
 	vdb_hnsw_init();
 	vdb_planner_init();
 

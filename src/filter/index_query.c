@@ -1,0 +1,236 @@
+/*-------------------------------------------------------------------------
+ *
+ * index_query.c
+ *	  The index keys that a query looks up.
+ *
+ * GIN merges the rows of all keys and asks index_consistent.c about each of
+ * them.  A row that has none of the keys never comes up, so if the query can be
+ * true for such a row, VDB_KEY_ALL is among the keys; otherwise it is not, and
+ * "rare and not frequent" reads no more than the rare rows (I4).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "filter/index_query.h"
+#include "utils/guc.h"
+
+/* Conditions that would exceed this are left to the recheck. */
+#define MAX_QUERY_KEYS 20000
+
+/* vecdb.index_range_limit */
+static int	range_limit = 20000;
+
+static VdbIndexNode *make_root(VdbIndexQuery *query, VdbIndexNode *condition);
+static void limit_ranges(const VdbIndexQuery *query, const VdbIndexNode *node,
+						 bool is_limited);
+static int	add_values(VdbIndexQuery *query, const VdbKey *path, bool is_element,
+					   const JsonbValue *values, int nvalues, bool is_exact);
+
+PG_FUNCTION_INFO_V1(vdb_index_extract_query);
+
+/* Called once from _PG_init: defines the setting. */
+void
+vdb_filter_init(void)
+{
+	DefineCustomIntVariable("vecdb.index_range_limit",
+							"Number of values of a range that an index reads where an equality holds, too.",
+							"Rows that the equality leaves are then rechecked. -1 reads all of a range, 0 none.",
+							&range_limit,
+							20000,
+							-1, INT_MAX,
+							PGC_USERSET,
+							0,
+							NULL, NULL, NULL);
+}
+
+/* GIN's extractQuery: the keys to look up for a filter or a contained document */
+Datum
+vdb_index_extract_query(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *argument = PG_GETARG_JSONB_P(0);
+	int32	   *nkeys = (int32 *) PG_GETARG_POINTER(1);
+	StrategyNumber strategy = PG_GETARG_UINT16(2);
+	bool	  **is_partial = (bool **) PG_GETARG_POINTER(3);
+	Pointer   **extra_data = (Pointer **) PG_GETARG_POINTER(4);
+	VdbIndexQuery *query = palloc0(sizeof(VdbIndexQuery));
+	VdbIndexNode *condition;
+	VdbKey		key;
+	int			i;
+
+	vdb_key_start(&key, VDB_KEY_UNINDEXED);
+	vdb_index_add_key(query, &key, false, NULL);
+
+	if (strategy == VDB_INDEX_MATCH)
+		condition = vdb_index_make_match(query, vdb_filter_compile(argument, NULL));
+	else
+	{
+		Assert(strategy == VDB_INDEX_CONTAINS);
+		condition = vdb_index_make_contained(query, &argument->root);
+	}
+	query->root = make_root(query, condition);
+
+	*nkeys = query->nkeys;
+	*is_partial = palloc(query->nkeys * sizeof(bool));
+	*extra_data = palloc(query->nkeys * sizeof(Pointer));
+	for (i = 0; i < query->nkeys; i++)
+	{
+		(*is_partial)[i] = query->ranges[i] != NULL;
+		(*extra_data)[i] = (Pointer) query->ranges[i];
+	}
+	Assert(query->ranges[0] == NULL);
+	(*extra_data)[0] = (Pointer) query;
+	PG_RETURN_POINTER(query->keys);
+}
+
+/*
+ * Adds a key, which may be the beginning of a range, and returns its position.
+ * is_common: many rows may have it.
+ */
+int
+vdb_index_add_key(VdbIndexQuery *query, const VdbKey *key, bool is_common,
+				  VdbIndexRange *range)
+{
+	int			n = query->nkeys++;
+
+	if (n == 0)
+	{
+		query->maxkeys = 16;
+		query->keys = vdb_palloc_array(Datum, query->maxkeys);
+		query->ranges = vdb_palloc_array(VdbIndexRange *, query->maxkeys);
+		query->common = vdb_palloc_array(GinTernaryValue, query->maxkeys);
+	}
+	else if (n == query->maxkeys)
+	{
+		query->maxkeys *= 2;
+		query->keys = repalloc(query->keys, query->maxkeys * sizeof(Datum));
+		query->ranges = repalloc(query->ranges, query->maxkeys * sizeof(VdbIndexRange *));
+		query->common = repalloc(query->common, query->maxkeys * sizeof(GinTernaryValue));
+	}
+	query->keys[n] = vdb_key_datum(key);
+	query->ranges[n] = range;
+	query->common[n] = is_common ? GIN_MAYBE : GIN_FALSE;
+	return n;
+}
+
+VdbIndexNode *
+vdb_index_make_node(VdbIndexNodeKind kind)
+{
+	VdbIndexNode *node = palloc0(sizeof(VdbIndexNode));
+
+	node->kind = kind;
+	return node;
+}
+
+/* The condition that a path has a key of this tag. */
+VdbIndexNode *
+vdb_index_make_tag(VdbIndexQuery *query, const VdbKey *path, VdbKeyTag tag)
+{
+	VdbIndexNode *node = vdb_index_make_node(VDB_INDEX_ANY_KEY);
+	VdbKey		key = *path;
+
+	vdb_key_add_tag(&key, tag);
+	node->first = vdb_index_add_key(query, &key, true, NULL);
+	node->nkeys = 1;
+	node->nexact = key.is_exact ? 1 : 0;
+	return node;
+}
+
+/*
+ * The condition that a path has any, or all, of these values, or elements of
+ * these values.
+ */
+VdbIndexNode *
+vdb_index_make_values(VdbIndexQuery *query, VdbIndexNodeKind kind, const VdbKey *path,
+					  bool is_element, const JsonbValue *values, int nvalues)
+{
+	VdbIndexNode *node = vdb_index_make_node(kind);
+
+	if (nvalues > MAX_QUERY_KEYS - query->nkeys)
+		return vdb_index_make_node(VDB_INDEX_UNKNOWN);
+
+	node->first = query->nkeys;
+	node->nexact = add_values(query, path, is_element, values, nvalues, true);
+	node->nkeys = node->nexact +
+		add_values(query, path, is_element, values, nvalues, false);
+	return node;
+}
+
+/* Adds the keys that are exact, or those that are not; how many they are. */
+static int
+add_values(VdbIndexQuery *query, const VdbKey *path, bool is_element,
+		   const JsonbValue *values, int nvalues, bool is_exact)
+{
+	int			nadded = 0;
+	int			i;
+
+	for (i = 0; i < nvalues; i++)
+	{
+		VdbKey		key = *path;
+
+		vdb_key_add_value(&key, &values[i], is_element);
+		if (key.is_exact == is_exact)
+		{
+			bool		is_common = values[i].type == jbvNull || values[i].type == jbvBool;
+
+			vdb_index_add_key(query, &key, is_common, NULL);
+			nadded++;
+		}
+	}
+	return nadded;
+}
+
+/*
+ * Puts the condition together with the keys that do not depend on it.  What
+ * the condition is worth for a row without any key is known before the scan.
+ */
+static VdbIndexNode *
+make_root(VdbIndexQuery *query, VdbIndexNode *condition)
+{
+	VdbIndexNode *root = vdb_index_make_node(VDB_INDEX_OR);
+	VdbIndexNode *unindexed = vdb_index_make_node(VDB_INDEX_ANY_KEY);
+	GinTernaryValue *none = palloc0(query->nkeys * sizeof(GinTernaryValue));
+
+	limit_ranges(query, condition, false);
+
+	if (vdb_index_evaluate(condition, none) != GIN_FALSE)
+	{
+		VdbIndexNode *all = vdb_index_make_node(VDB_INDEX_ANY_KEY);
+		VdbIndexNode *both = vdb_index_make_node(VDB_INDEX_AND);
+		VdbKey		key;
+
+		vdb_key_start(&key, VDB_KEY_ALL);
+		all->first = vdb_index_add_key(query, &key, true, NULL);
+		all->nkeys = all->nexact = 1;
+		both->children = list_make2(all, condition);
+		condition = both;
+	}
+
+	unindexed->first = 0;
+	unindexed->nkeys = 1;		/* not exact: recheck */
+	root->children = list_make2(unindexed, condition);
+	return root;
+}
+
+/*
+ * Lets ranges give up where an AND has few rows without them.  A range is
+ * wanted in full beside keys that many rows may have.
+ */
+static void
+limit_ranges(const VdbIndexQuery *query, const VdbIndexNode *node, bool is_limited)
+{
+	ListCell   *lc;
+
+	if (node->kind == VDB_INDEX_AND)
+	{
+		foreach(lc, node->children)
+		{
+			if (vdb_index_evaluate(lfirst(lc), query->common) == GIN_FALSE)
+				is_limited = true;
+		}
+	}
+	foreach(lc, node->children)
+		limit_ranges(query, lfirst(lc), is_limited);
+	if (node->kind == VDB_INDEX_RANGE)
+		node->range->limit = is_limited ? range_limit : -1;
+}

@@ -1,0 +1,96 @@
+/*-------------------------------------------------------------------------
+ *
+ * index_query.h
+ *	  How the keys of an index query decide about a document.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef VDB_INDEX_QUERY_H
+#define VDB_INDEX_QUERY_H
+
+#include "filter/index_key.h"
+
+#include "access/gin.h"
+
+/* Strategy numbers: the operators of the class. */
+#define VDB_INDEX_MATCH		1	/* jsonb @~ vecdb_filter */
+#define VDB_INDEX_CONTAINS	2	/* jsonb @> jsonb */
+
+typedef enum VdbIndexNodeKind
+{
+	VDB_INDEX_AND,				/* no children: true */
+	VDB_INDEX_OR,
+	VDB_INDEX_NOT,				/* one child */
+
+	VDB_INDEX_ANY_KEY,			/* one of the keys at least; no keys: false */
+	VDB_INDEX_ALL_KEYS,			/* each of the keys */
+	VDB_INDEX_RANGE,			/* one key, which is a range of keys */
+	VDB_INDEX_UNKNOWN			/* no keys, the recheck decides */
+} VdbIndexNodeKind;
+
+/*
+ * A range of keys: from the key in the query up to end, which is outside.  GIN
+ * reads all of them when a scan starts, before it knows how few rows the other
+ * conditions leave.  Where they can do without it, a range gives up after so
+ * many keys, and the recheck decides (I6).
+ */
+typedef struct VdbIndexRange
+{
+	bytea	   *end;
+	int			limit;			/* keys to read at most; -1: all */
+	int			nread;
+	bool		gave_up;
+} VdbIndexRange;
+
+typedef struct VdbIndexNode
+{
+	VdbIndexNodeKind kind;
+	List	   *children;		/* of VdbIndexNode *; AND, OR, NOT */
+	int			first;			/* ANY_KEY, ALL_KEYS, RANGE: keys in the query */
+	int			nkeys;
+	int			nexact;			/* so many of them, the first, are exact */
+	VdbIndexRange *range;		/* RANGE */
+} VdbIndexNode;
+
+/*
+ * A query.  The first key is VDB_KEY_UNINDEXED in all of them, so there is
+ * always a key whose extra_data can point to the query.
+ */
+typedef struct VdbIndexQuery
+{
+	int			nkeys;
+	int			maxkeys;
+	Datum	   *keys;
+	VdbIndexRange **ranges;		/* of each key; NULL if it is no range */
+
+	/*
+	 * Of each key: false if it may be expected that few rows have it.  For
+	 * vdb_index_evaluate(): what is false then is not true of many rows.
+	 */
+	GinTernaryValue *common;
+
+	VdbIndexNode *root;
+} VdbIndexQuery;
+
+/* index_query.c */
+extern int	vdb_index_add_key(VdbIndexQuery *query, const VdbKey *key, bool is_common,
+							  VdbIndexRange *range);
+extern VdbIndexNode *vdb_index_make_node(VdbIndexNodeKind kind);
+extern VdbIndexNode *vdb_index_make_tag(VdbIndexQuery *query, const VdbKey *path,
+										VdbKeyTag tag);
+extern VdbIndexNode *vdb_index_make_values(VdbIndexQuery *query, VdbIndexNodeKind kind,
+										   const VdbKey *path, bool is_element,
+										   const JsonbValue *values, int nvalues);
+
+/* index_filter.c */
+extern VdbIndexNode *vdb_index_make_match(VdbIndexQuery *query, const VdbFilter *filter);
+
+/* index_contained.c */
+extern VdbIndexNode *vdb_index_make_contained(VdbIndexQuery *query,
+											  JsonbContainer *contained);
+
+/* index_consistent.c */
+extern GinTernaryValue vdb_index_evaluate(const VdbIndexNode *node,
+										  const GinTernaryValue *check);
+
+#endif							/* VDB_INDEX_QUERY_H */
