@@ -142,6 +142,43 @@ def test_delete_points(http, collection):
     assert http.post(f"/collections/{collection}/points/delete", {"ids": []}).json == {"status": "ok", "deleted": 0}
 
 
+def test_delete_by_filter(http, collection):
+    def delete(body):
+        return http.post(f"/collections/{collection}/points/delete", body).json
+
+    assert delete({"filter": {"year": {"$gte": 2016}}}) == {"status": "ok", "deleted": 1}
+    assert delete({"filter": {"year": 1900}}) == {"status": "ok", "deleted": 0}
+    assert [http.get(f"/collections/{collection}/points/{p}").status for p in "abc"] == [200, 404, 200]
+    assert delete({"filter": {}}) == {"status": "ok", "deleted": 2}
+    assert http.get(f"/collections/{collection}").json["count"] == 0
+
+
+def test_search_explains_itself_when_asked_to(http, collection):
+    def search(**more):
+        return http.post(f"/collections/{collection}/search", {"vector": [1, 0, 0], **more}).json
+
+    for explain in ({}, {"explain": False}, {"explain": None}):
+        assert sorted(search(**explain)) == ["results", "took_ms"]
+    for more in ({}, {"filter": {"year": {"$gte": 2015}}}, {"filter": {"year": 1900}}, {"offset": 100}):
+        plain, told = search(**more), search(explain=True, **more)
+        assert list(told) == ["results", "took_ms", "explain"]
+        assert told["results"] == plain["results"]
+        assert told["explain"]["strategy"] in ("vector-first", "in-graph", "exact", "sequential")
+
+
+def test_explanation_names_the_missing_index(http, cluster, collection):
+    """A search that has to read all rows says which index would help."""
+    table = cluster.psql(f"SELECT vecdb_auth.known_table('{collection}')")
+    for index in cluster.psql(f"SELECT indexrelid::regclass FROM pg_index "
+                              f"WHERE indrelid = '{table}'::regclass AND NOT indisprimary").split():
+        cluster.psql(f"DROP INDEX {index}")
+    body = {"vector": [1, 0, 0], "filter": {"year": 2015}, "explain": True}
+    told = http.post(f"/collections/{collection}/search", body).json["explain"]
+    assert told["strategy"] == "sequential"
+    assert told["advice"].startswith(f"CREATE INDEX ON {table} USING ")
+    cluster.psql(told["advice"])
+
+
 def test_get_point(http, collection):
     r = http.get(f"/collections/{collection}/points/b")
     assert r.json == {"id": "b", "vector": [1, 1, 0], "metadata": {"year": 2017, "tags": ["y"]}}
