@@ -90,15 +90,6 @@ vdb_statement_unpin(VdbCachedStatement *statement)
 }
 
 /*
- * The number of statements that are kept.
- */
-int
-vdb_statement_count(void)
-{
-	return nstatements;
-}
-
-/*
  * Prepares a statement that has just got its entry, for good; without it, the
  * entry goes again.
  */

@@ -43,6 +43,5 @@ extern VdbCachedStatement *vdb_statement_pin(const VdbStatementKey *key,
 											 VdbPrepareStatement prepare,
 											 const void *arg);
 extern void vdb_statement_unpin(VdbCachedStatement *statement);
-extern int	vdb_statement_count(void);
 
 #endif							/* VDB_STATEMENT_CACHE_H */
