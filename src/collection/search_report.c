@@ -74,7 +74,7 @@ vdb_end_search_report(const VdbCollection *collection, const VdbStatement *state
 	switch (access)
 	{
 		case ACCESS_ORDERED:
-			own_report.strategy = "vector-first";
+			own_report.strategy = "vector first";
 			own_report.reason = statement->has_filter ?
 				"the planner found it cheapest" :
 				"the search has no filter";
@@ -85,7 +85,7 @@ vdb_end_search_report(const VdbCollection *collection, const VdbStatement *state
 			break;
 		case ACCESS_ALL:
 		case ACCESS_NONE:
-			own_report.strategy = "sequential";
+			own_report.strategy = "exact, all rows";
 			advice = advise(collection, statement);
 			own_report.reason = advice != NULL ?
 				"there is no index to search by" :
