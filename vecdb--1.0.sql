@@ -734,6 +734,17 @@ CREATE TYPE vecdb.search_result AS (
 );
 COMMENT ON TYPE vecdb.search_result IS 'a point found by a search';
 
+CREATE TYPE vecdb.search_report AS (
+	strategy text,
+	reason text,
+	advice text,
+	bitmap_rows bigint,
+	nodes bigint,
+	heap_fetches bigint,
+	distances bigint
+);
+COMMENT ON TYPE vecdb.search_report IS 'how a search found its points; a number is null where nobody counted';
+
 -- Tables only: reading a view would run its owner's functions with the rights
 -- of whoever asks for the list of collections.
 CREATE FUNCTION vecdb.collection_table(id bigint) RETURNS regclass
@@ -774,68 +785,13 @@ CREATE TRIGGER check_registration
 	BEFORE INSERT OR DELETE ON vecdb.collections
 	FOR EACH ROW EXECUTE FUNCTION vecdb.check_registration();
 
-CREATE FUNCTION vecdb.raise_unknown_collection(name text) RETURNS void
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF name IS NULL THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'null_value_not_allowed',
-			MESSAGE = 'collection: must not be null';
-	END IF;
-	RAISE EXCEPTION USING
-		ERRCODE = 'undefined_table',
-		MESSAGE = format('collection "%s" does not exist', left(name, 100)),
-		HINT = 'vecdb.list_collections() shows the collections that you may use.';
-END
-$$;
-COMMENT ON FUNCTION vecdb.raise_unknown_collection(text) IS
-	'error for a collection that does not exist';
-
 CREATE FUNCTION vecdb.find_collection(collection text, privilege text,
 	OUT id bigint, OUT dimension integer, OUT distance text, OUT tab text)
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	rel regclass;
-BEGIN
-	SELECT c.id, c.dimension, c.distance, vecdb.collection_table(c.id)
-		INTO id, dimension, distance, rel
-		FROM vecdb.collections c WHERE c.name = collection;
-
-	-- For a role without any right on it, it does not exist.
-	IF rel IS NULL OR NOT has_table_privilege(rel, 'SELECT, INSERT, UPDATE, DELETE') THEN
-		PERFORM vecdb.raise_unknown_collection(collection);
-	END IF;
-	IF NOT has_table_privilege(rel, privilege) THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'insufficient_privilege',
-			MESSAGE = format('permission denied for collection "%s"', collection),
-			DETAIL = format('The role "%s" lacks the privilege %s.', current_user, privilege);
-	END IF;
-	tab := 'vecdb_data.c_' || id;
-END
-$$;
+	AS 'MODULE_PATHNAME', 'vdb_find_collection_sql'
+	LANGUAGE C STABLE PARALLEL UNSAFE COST 100
+	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION vecdb.find_collection(text, text) IS
 	'number, properties and table of a collection that the caller may use in the given way';
-
--- Functions that call this have exception blocks, which PostgreSQL refuses in
--- parallel workers: they are PARALLEL UNSAFE.  What they execute may still run
--- in parallel.
-CREATE FUNCTION vecdb.raise_read_error(collection text, tab text) RETURNS void
-	LANGUAGE plpgsql STABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF to_regclass(tab) IS NULL THEN	-- dropped by another session just now
-		PERFORM vecdb.raise_unknown_collection(collection);
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION vecdb.raise_read_error(text, text) IS
-	'error of reading a table that is gone, in terms of the collection';
 
 CREATE FUNCTION vecdb.create_data_schema() RETURNS void
 	LANGUAGE plpgsql
@@ -968,7 +924,8 @@ BEGIN
 		EXECUTE 'DROP TABLE ' || coll.tab;
 	EXCEPTION
 		WHEN undefined_table THEN	-- dropped by another session just now
-			PERFORM vecdb.raise_unknown_collection(name);
+			PERFORM vecdb.find_collection(name, 'SELECT, INSERT, UPDATE, DELETE');
+			RAISE;
 		WHEN insufficient_privilege THEN
 			RAISE EXCEPTION USING
 				ERRCODE = 'insufficient_privilege',
@@ -997,17 +954,9 @@ CREATE FUNCTION vecdb.get_collection(name text) RETURNS vecdb.collection_info
 AS $$
 DECLARE
 	coll record;
-	n bigint;
 BEGIN
 	coll := vecdb.find_collection(name, 'SELECT');
-	BEGIN
-		EXECUTE 'SELECT count(*) FROM ' || coll.tab INTO n;
-	EXCEPTION
-		WHEN undefined_table THEN
-			PERFORM vecdb.raise_read_error(name, coll.tab);
-			RAISE;
-	END;
-	RETURN (name, coll.dimension, coll.distance, n);
+	RETURN (name, coll.dimension, coll.distance, vecdb.count(name, '{}'));
 END
 $$;
 COMMENT ON FUNCTION vecdb.get_collection(text) IS
@@ -1049,229 +998,57 @@ CREATE FUNCTION vecdb.parse_points(points json, dimension integer)
 COMMENT ON FUNCTION vecdb.parse_points(json, integer) IS
 	'check a list of points, or {"points": list}, and turn it into rows, sorted by id';
 
-CREATE FUNCTION vecdb.raise_write_error(collection text, tab text, state text) RETURNS void
-	LANGUAGE plpgsql
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF to_regclass(tab) IS NULL THEN	-- dropped by another session just now
-		PERFORM vecdb.raise_unknown_collection(collection);
-	END IF;
-	IF state = '42501' THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'insufficient_privilege',
-			MESSAGE = format('permission denied for collection "%s"', collection),
-			DETAIL = 'Writing needs the privileges SELECT, INSERT, UPDATE and DELETE, '
-				'and the consent of the row-level security policies, if there are any.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION vecdb.raise_write_error(text, text, text) IS
-	'error of a write, in terms of the collection; returns if it is about something else';
-
 CREATE FUNCTION vecdb.upsert(collection text, points json) RETURNS bigint
-	LANGUAGE plpgsql
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	coll record;
-	n bigint;
-BEGIN
-	IF points IS NULL THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'null_value_not_allowed',
-			MESSAGE = 'points: must not be null';
-	END IF;
-	coll := vecdb.find_collection(collection, 'INSERT');
-	BEGIN
-		EXECUTE 'INSERT INTO ' || coll.tab || ' AS t (id, embedding, metadata) '
-			'SELECT p.id, p.embedding, p.metadata FROM vecdb.parse_points($1, $2) p '
-			'ON CONFLICT (id) DO UPDATE SET embedding = excluded.embedding, metadata = excluded.metadata'
-			USING points, coll.dimension;
-		GET DIAGNOSTICS n = ROW_COUNT;
-	EXCEPTION
-		WHEN undefined_table OR insufficient_privilege THEN
-			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE);
-			RAISE;
-	END;
-	RETURN n;
-END
-$$;
+	AS 'MODULE_PATHNAME', 'vdb_upsert'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION vecdb.upsert(text, json) IS
 	'insert points or replace those with the same id, all or none; returns their number';
-
-CREATE FUNCTION vecdb.check_search(vector vector, top_k integer, "offset" integer,
-	score_threshold double precision, dimension integer, distance text) RETURNS void
-	LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF vector IS NULL THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'null_value_not_allowed',
-			MESSAGE = 'vector: must not be null';
-	ELSIF @extschema@.vector_dims(vector) <> dimension THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'data_exception',
-			MESSAGE = format('vector: expected %s dimensions, not %s',
-				dimension, @extschema@.vector_dims(vector));
-	ELSIF distance = 'cosine' AND @extschema@.vector_norm(vector) = 0 THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'vector: a zero vector has no direction, so no cosine similarity';
-	ELSIF top_k IS NULL OR top_k NOT BETWEEN 1 AND 10000 THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('top_k: must be from 1 to 10000, not %s', coalesce(top_k::text, 'null'));
-	ELSIF "offset" IS NULL OR "offset" < 0 THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = format('offset: must be 0 or more, not %s', coalesce("offset"::text, 'null'));
-	ELSIF score_threshold = 'NaN' THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'score_threshold: must not be NaN';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION vecdb.check_search(vector, integer, integer, double precision, integer, text) IS
-	'check the arguments of search';
 
 CREATE FUNCTION vecdb.search(collection text, vector vector, top_k integer DEFAULT 10,
 	filter vecdb_filter DEFAULT '{}', include_metadata boolean DEFAULT true,
 	include_vector boolean DEFAULT false, "offset" integer DEFAULT 0,
 	score_threshold double precision DEFAULT NULL)
 	RETURNS SETOF vecdb.search_result
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'vdb_search'
+	LANGUAGE C STABLE PARALLEL UNSAFE COST 1000 ROWS 10
 	SET search_path = pg_catalog, pg_temp
-	SET vecdb.expected_rows = 0
-AS $$
-DECLARE
-	coll record;
-	distance_operator text;
-	score_of_d text;
-BEGIN
-	coll := vecdb.find_collection(collection, 'SELECT');
-	PERFORM vecdb.check_search(vector, top_k, "offset", score_threshold, coll.dimension, coll.distance);
-
-	CASE coll.distance
-		WHEN 'cosine' THEN distance_operator := '<=>'; score_of_d := '1 - d';
-		WHEN 'dot' THEN distance_operator := '<#>'; score_of_d := '-d';
-		WHEN 'euclidean' THEN distance_operator := '<->'; score_of_d := 'd';
-	END CASE;
-
-	-- So that pages of one result are pages of one search.
-	PERFORM set_config('vecdb.expected_rows', least(1000000, top_k::bigint + "offset")::text, true);
-
-	BEGIN
-		-- The inner order is one that the index gives; equal distances are then put
-		-- in order of id.  d is NaN for a zero vector under cosine.  NaN sorts last
-		-- and the distance grows, so both outer conditions only cut off the end.
-		RETURN QUERY EXECUTE
-			'SELECT id, ' || score_of_d || ', metadata, embedding FROM (SELECT id, '
-			|| 'embedding OPERATOR(@extschema@.' || distance_operator || ') $1 AS d, '
-			|| CASE WHEN include_metadata THEN 'metadata' ELSE 'NULL::jsonb AS metadata' END || ', '
-			|| CASE WHEN include_vector THEN 'embedding' ELSE 'NULL::@extschema@.vector AS embedding' END
-			|| ' FROM ' || coll.tab
-			|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
-				THEN ' WHERE metadata OPERATOR(@extschema@.@~) $2' ELSE '' END
-			|| ' ORDER BY d LIMIT $3::bigint + $4) s WHERE d <> ''NaN'''
-			|| CASE WHEN score_threshold IS NULL THEN ''
-				WHEN coll.distance = 'euclidean' THEN ' AND d <= $5'
-				ELSE ' AND ' || score_of_d || ' >= $5' END
-			|| ' ORDER BY d, id LIMIT $3 OFFSET $4'
-			USING vector, filter, top_k, "offset", score_threshold;
-	EXCEPTION
-		WHEN undefined_table THEN
-			PERFORM vecdb.raise_read_error(collection, coll.tab);
-			RAISE;
-	END;
-END
-$$;
+	SET vecdb.expected_rows = 0;
 COMMENT ON FUNCTION vecdb.search(text, vector, integer, vecdb_filter, boolean, boolean, integer, double precision) IS
 	'the points nearest to a vector, best first; score is the cosine similarity, the inner product or the Euclidean distance';
 
+CREATE FUNCTION vecdb.last_search() RETURNS vecdb.search_report
+	AS 'MODULE_PATHNAME', 'vdb_last_search'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION vecdb.last_search() IS
+	'how the last search of this session found its points, and which index would make it faster';
+
 CREATE FUNCTION vecdb.search_request(body json, OUT vector vector, OUT top_k integer,
 	OUT filter vecdb_filter, OUT include_metadata boolean, OUT include_vector boolean,
-	OUT "offset" integer, OUT score_threshold double precision)
+	OUT "offset" integer, OUT score_threshold double precision, OUT explain boolean)
 	AS 'MODULE_PATHNAME', 'vdb_search_request'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION vecdb.search_request(json) IS
 	'check the JSON body of a search and turn it into the arguments of vecdb.search()';
 
 CREATE FUNCTION vecdb.get_point(collection text, id text) RETURNS SETOF vecdb.point
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	coll record;
-BEGIN
-	coll := vecdb.find_collection(collection, 'SELECT');
-	BEGIN
-		RETURN QUERY EXECUTE 'SELECT id, embedding, metadata FROM ' || coll.tab || ' WHERE id = $1' USING id;
-	EXCEPTION
-		WHEN undefined_table THEN
-			PERFORM vecdb.raise_read_error(collection, coll.tab);
-			RAISE;
-	END;
-END
-$$;
+	AS 'MODULE_PATHNAME', 'vdb_get_point'
+	LANGUAGE C STABLE PARALLEL UNSAFE COST 100 ROWS 1
+	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION vecdb.get_point(text, text) IS
 	'the point with an id; no row if there is none';
 
-CREATE FUNCTION vecdb.delete_points(collection text, ids text[]) RETURNS bigint
-	LANGUAGE plpgsql
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	coll record;
-	n bigint;
-BEGIN
-	IF ids IS NULL OR EXISTS (SELECT FROM unnest(ids) i WHERE i IS NULL) THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'null_value_not_allowed',
-			MESSAGE = 'ids: must not be or contain null';
-	END IF;
-	coll := vecdb.find_collection(collection, 'DELETE');
-	BEGIN
-		-- Rows are locked in the order of their ids, as in upsert().
-		EXECUTE 'WITH doomed AS MATERIALIZED (SELECT id FROM ' || coll.tab
-			|| ' WHERE id = ANY ($1) ORDER BY id FOR UPDATE) '
-			|| 'DELETE FROM ' || coll.tab || ' t USING doomed WHERE t.id = doomed.id'
-			USING ids;
-		GET DIAGNOSTICS n = ROW_COUNT;
-	EXCEPTION
-		WHEN undefined_table OR insufficient_privilege THEN
-			PERFORM vecdb.raise_write_error(collection, coll.tab, SQLSTATE);
-			RAISE;
-	END;
-	RETURN n;
-END
-$$;
-COMMENT ON FUNCTION vecdb.delete_points(text, text[]) IS
-	'delete the points with these ids; returns how many there were';
+CREATE FUNCTION vecdb.delete_points(collection text, ids text[] DEFAULT NULL, filter vecdb_filter DEFAULT NULL)
+	RETURNS bigint
+	AS 'MODULE_PATHNAME', 'vdb_delete_points'
+	LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000
+	SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION vecdb.delete_points(text, text[], vecdb_filter) IS
+	'delete the points with these ids, or those that match a filter, {} for all; returns how many there were';
 
 CREATE FUNCTION vecdb.count(collection text, filter vecdb_filter) RETURNS bigint
-	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	coll record;
-	n bigint;
-BEGIN
-	coll := vecdb.find_collection(collection, 'SELECT');
-	BEGIN
-		EXECUTE 'SELECT count(*) FROM ' || coll.tab
-			|| CASE WHEN coalesce(filter::text, '{}') <> '{}'
-				THEN ' WHERE metadata OPERATOR(@extschema@.@~) $1' ELSE '' END
-			INTO n USING filter;
-	EXCEPTION
-		WHEN undefined_table THEN
-			PERFORM vecdb.raise_read_error(collection, coll.tab);
-			RAISE;
-	END;
-	RETURN n;
-END
-$$;
+	AS 'MODULE_PATHNAME', 'vdb_count'
+	LANGUAGE C STABLE PARALLEL UNSAFE COST 1000
+	SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION vecdb.count(text, vecdb_filter) IS
 	'the number of points that match a filter, {} for all; exact';

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "collection/collection.h"
 #include "distance/distance.h"
 #include "filter/filter.h"
 #include "fmgr.h"
@@ -30,6 +31,7 @@ _PG_init(void)
 	vdb_filter_init();
 	vdb_hnsw_init();
 	vdb_planner_init();
+	vdb_collection_init();
 
 	MarkGUCPrefixReserved("vecdb");
 }

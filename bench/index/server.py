@@ -38,7 +38,7 @@ SETTINGS = {
 
 
 def fail(message):
-    sys.exit(f"bench_index.py: {message}")
+    sys.exit(f"{Path(sys.argv[0]).name}: {message}")
 
 
 class Server:

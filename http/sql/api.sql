@@ -106,19 +106,20 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
 END $$;
 COMMENT ON FUNCTION vecdb_api.get_point IS 'One point; no row if there is none';
 
-CREATE FUNCTION vecdb_api.delete_points(collection text, ids text[])
+CREATE FUNCTION vecdb_api.delete_points(collection text, ids text[] DEFAULT NULL,
+	filter :vdb_types.vecdb_filter DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	m text;
 	d text;
 	h text;
 BEGIN
-	RETURN vecdb.delete_points(collection, ids);
+	RETURN vecdb.delete_points(collection, ids, filter);
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);
 END $$;
-COMMENT ON FUNCTION vecdb_api.delete_points IS 'Delete points by id; the number that existed';
+COMMENT ON FUNCTION vecdb_api.delete_points IS 'Delete points by id or by filter; the number that existed';
 
 CREATE FUNCTION vecdb_api.count(collection text, filter :vdb_types.vecdb_filter DEFAULT '{}')
 RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -201,23 +201,28 @@ DECLARE
 	d text;
 	h text;
 	collection text;
+	q record;
 	found json;
+	took_ms integer;
 	started timestamptz := clock_timestamp();
 BEGIN
 	collection := vecdb_auth.header('x-vecdb-collection');
+	SELECT * INTO q FROM vecdb.search_request($1);
 	SELECT coalesce(json_agg(CASE
 			WHEN q.include_metadata AND q.include_vector THEN row_to_json(s)
 			WHEN q.include_metadata THEN (SELECT row_to_json(r) FROM (SELECT s.id, s.score, s.metadata) AS r)
 			WHEN q.include_vector THEN (SELECT row_to_json(r) FROM (SELECT s.id, s.score, s.vector) AS r)
 			ELSE (SELECT row_to_json(r) FROM (SELECT s.id, s.score) AS r)
 		END), '[]') INTO found
-	FROM vecdb.search_request($1) AS q,
-		 LATERAL (SELECT id, vecdb_auth.json_score(score) AS score, metadata, vector
-				  FROM vecdb.search(collection, q.vector, q.top_k, q.filter, q.include_metadata, q.include_vector,
-									q."offset", q.score_threshold)) AS s;
-	RETURN row_to_json(r)
-	FROM (SELECT found AS results,
-				 (extract(epoch FROM clock_timestamp() - started) * 1000)::integer AS took_ms) AS r;
+	FROM (SELECT id, vecdb_auth.json_score(score) AS score, metadata, vector
+		  FROM vecdb.search(collection, q.vector, q.top_k, q.filter, q.include_metadata, q.include_vector,
+							q."offset", q.score_threshold)) AS s;
+	took_ms := extract(epoch FROM clock_timestamp() - started) * 1000;
+	IF q.explain THEN
+		RETURN row_to_json(r)
+		FROM (SELECT found AS results, took_ms AS took_ms, vecdb.last_search() AS explain) AS r;
+	END IF;
+	RETURN row_to_json(r) FROM (SELECT found AS results, took_ms AS took_ms) AS r;
 EXCEPTION WHEN query_canceled OR OTHERS THEN
 	GET STACKED DIAGNOSTICS m = MESSAGE_TEXT, d = PG_EXCEPTION_DETAIL, h = PG_EXCEPTION_HINT;
 	PERFORM vecdb_auth.fail(SQLSTATE, m, d, h, collection);
@@ -258,8 +263,23 @@ DECLARE
 	bad bigint;
 BEGIN
 	collection := vecdb_auth.header('x-vecdb-collection');
-	PERFORM vecdb_auth.check_fields($1, '{ids}', '{}', 'A deletion is {"ids": ["...", "..."]}.');
-	IF json_typeof($1 -> 'ids') <> 'array' THEN
+	PERFORM vecdb_auth.check_fields($1, '{}', '{ids,filter}',
+		'A deletion is {"ids": ["...", "..."]} or {"filter": {...}}; the filter {} deletes all points.');
+	IF $1 -> 'filter' IS NOT NULL AND $1 -> 'ids' IS NOT NULL THEN
+		RAISE invalid_parameter_value USING MESSAGE = 'ids and filter: only one of them may be given';
+	ELSIF $1 -> 'filter' IS NOT NULL THEN
+		-- null is no filter: here that does not mean all points
+		IF json_typeof($1 -> 'filter') <> 'object' THEN
+			RAISE invalid_parameter_value USING MESSAGE = 'filter: must be a JSON object';
+		END IF;
+		RETURN row_to_json(r)
+		FROM (SELECT 'ok' AS status, vecdb.delete_points(
+				collection, filter => vecdb_auth.to_filter($1 -> 'filter')) AS deleted) AS r;
+	ELSIF $1 -> 'ids' IS NULL THEN
+		RAISE invalid_parameter_value USING
+			MESSAGE = 'ids or filter: one of them must be given',
+			HINT = 'A deletion is {"ids": ["...", "..."]} or {"filter": {...}}; the filter {} deletes all points.';
+	ELSIF json_typeof($1 -> 'ids') <> 'array' THEN
 		RAISE invalid_parameter_value USING MESSAGE = 'ids: must be a JSON array';
 	END IF;
 	SELECT t.n - 1 INTO bad FROM json_array_elements($1 -> 'ids') WITH ORDINALITY AS t (e, n)

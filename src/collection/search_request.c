@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "collection/json_reader.h"
+#include "collection/search.h"
 #include "filter/filter.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
@@ -18,10 +19,7 @@ PG_FUNCTION_INFO_V1(vdb_search_request);
 #define SEARCH_EXAMPLE \
 	"A search is {\"vector\": [...], \"top_k\": 10, \"filter\": {...}, " \
 	"\"include_metadata\": true, \"include_vector\": false, \"offset\": 0, " \
-	"\"score_threshold\": 0.5}; only \"vector\" is required."
-
-/* That of vecdb.check_search(), which says it to callers in SQL. */
-#define MAX_TOP_K 10000
+	"\"score_threshold\": 0.5, \"explain\": false}; only \"vector\" is required."
 
 /* In the order of the result's columns. */
 enum SearchField
@@ -33,6 +31,7 @@ enum SearchField
 	SEARCH_INCLUDE_VECTOR,
 	SEARCH_OFFSET,
 	SEARCH_SCORE_THRESHOLD,
+	SEARCH_EXPLAIN,
 	SEARCH_NFIELDS
 };
 
@@ -43,7 +42,8 @@ static const char *const field_names[SEARCH_NFIELDS] = {
 	[SEARCH_INCLUDE_METADATA] = "include_metadata",
 	[SEARCH_INCLUDE_VECTOR] = "include_vector",
 	[SEARCH_OFFSET] = "offset",
-	[SEARCH_SCORE_THRESHOLD] = "score_threshold"
+	[SEARCH_SCORE_THRESHOLD] = "score_threshold",
+	[SEARCH_EXPLAIN] = "explain"
 };
 
 static void fill_defaults(Datum *values, bool *nulls);
@@ -53,7 +53,7 @@ static Datum read_field(VdbJsonReader *r, int field);
 
 /*
  * vecdb.search_request(body json) returns record (vector, top_k, filter,
- * include_metadata, include_vector, offset, score_threshold)
+ * include_metadata, include_vector, offset, score_threshold, explain)
  *
  * null stands for a field that is not given, except for vector.  Checks types
  * and the structure of the filter; vecdb.search() checks what depends on the
@@ -100,6 +100,7 @@ fill_defaults(Datum *values, bool *nulls)
 	values[SEARCH_INCLUDE_VECTOR] = BoolGetDatum(false);
 	values[SEARCH_OFFSET] = Int32GetDatum(0);
 	nulls[SEARCH_SCORE_THRESHOLD] = true;
+	values[SEARCH_EXPLAIN] = BoolGetDatum(false);
 }
 
 /*
@@ -155,13 +156,14 @@ read_field(VdbJsonReader *r, int field)
 		case SEARCH_VECTOR:
 			return PointerGetDatum(vdb_json_read_vector(r, 0));
 		case SEARCH_TOP_K:
-			return Int32GetDatum(vdb_json_read_int(r, 1, MAX_TOP_K));
+			return Int32GetDatum(vdb_json_read_int(r, 1, VDB_MAX_TOP_K));
 		case SEARCH_FILTER:
 			filter = vdb_json_read_slice(r, JSON_TOKEN_OBJECT_START,
 										 "a JSON object");
 			return vdb_filter_from_json(filter, (int) strlen(filter));
 		case SEARCH_INCLUDE_METADATA:
 		case SEARCH_INCLUDE_VECTOR:
+		case SEARCH_EXPLAIN:
 			return BoolGetDatum(vdb_json_read_bool(r));
 		case SEARCH_OFFSET:
 			return Int32GetDatum(vdb_json_read_int(r, 0, PG_INT32_MAX));

@@ -26,9 +26,9 @@ vdb_index_make_match(VdbIndexQuery *query, const VdbFilter *filter)
 	if (filter->kind == VDB_FILTER_AND || filter->kind == VDB_FILTER_OR ||
 		filter->kind == VDB_FILTER_NOT)
 	{
-		node = vdb_index_make_node(filter->kind == VDB_FILTER_AND ? VDB_INDEX_AND :
-								   filter->kind == VDB_FILTER_OR ? VDB_INDEX_OR :
-								   VDB_INDEX_NOT);
+		node = vdb_index_make_node(filter->kind == VDB_FILTER_AND    ? VDB_INDEX_AND :
+									   filter->kind == VDB_FILTER_OR ? VDB_INDEX_OR :
+																	   VDB_INDEX_NOT);
 		foreach(lc, filter->children)
 			node->children = lappend(node->children,
 									 vdb_index_make_match(query, lfirst(lc)));
@@ -93,7 +93,7 @@ make_range(VdbIndexQuery *query, const VdbKey *path, const VdbFilter *filter)
 	vdb_key_add_lower(&lower, &filter->lower, one->value.type);
 	vdb_key_add_upper(&upper, &filter->upper, one->value.type);
 	if (vdb_key_compare(&lower, &upper) >= 0)
-		return vdb_index_make_node(VDB_INDEX_ANY_KEY);	/* empty */
+		return vdb_index_make_node(VDB_INDEX_ANY_KEY); /* empty */
 
 	range = palloc0(sizeof(VdbIndexRange));
 	range->end = DatumGetByteaPP(vdb_key_datum(&upper));

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from client import assert_error
 
+STRATEGIES = {"vector first", "in graph", "exact", "exact, from index", "exact, all rows"}
+
 
 def test_create(http):
     r = http.post("/collections", {"name": "made-1_A", "dimension": 768, "distance": "cosine"})
@@ -140,6 +142,43 @@ def test_delete_points(http, collection):
     assert r.json == {"status": "ok", "deleted": 2}
     assert http.get(f"/collections/{collection}").json["count"] == 1
     assert http.post(f"/collections/{collection}/points/delete", {"ids": []}).json == {"status": "ok", "deleted": 0}
+
+
+def test_delete_by_filter(http, collection):
+    def delete(body):
+        return http.post(f"/collections/{collection}/points/delete", body).json
+
+    assert delete({"filter": {"year": {"$gte": 2016}}}) == {"status": "ok", "deleted": 1}
+    assert delete({"filter": {"year": 1900}}) == {"status": "ok", "deleted": 0}
+    assert [http.get(f"/collections/{collection}/points/{p}").status for p in "abc"] == [200, 404, 200]
+    assert delete({"filter": {}}) == {"status": "ok", "deleted": 2}
+    assert http.get(f"/collections/{collection}").json["count"] == 0
+
+
+def test_search_explains_itself_when_asked_to(http, collection):
+    def search(**more):
+        return http.post(f"/collections/{collection}/search", {"vector": [1, 0, 0], **more}).json
+
+    for explain in ({}, {"explain": False}, {"explain": None}):
+        assert sorted(search(**explain)) == ["results", "took_ms"]
+    for more in ({}, {"filter": {"year": {"$gte": 2015}}}, {"filter": {"year": 1900}}, {"offset": 100}):
+        plain, told = search(**more), search(explain=True, **more)
+        assert list(told) == ["results", "took_ms", "explain"]
+        assert told["results"] == plain["results"]
+        assert set(told["explain"]["strategy"].split(", then ")) <= STRATEGIES
+
+
+def test_explanation_names_the_missing_index(http, cluster, collection):
+    """A search that has to read all rows says which index would help."""
+    table = cluster.psql(f"SELECT vecdb_auth.known_table('{collection}')")
+    for index in cluster.psql(f"SELECT indexrelid::regclass FROM pg_index "
+                              f"WHERE indrelid = '{table}'::regclass AND NOT indisprimary").split():
+        cluster.psql(f"DROP INDEX {index}")
+    body = {"vector": [1, 0, 0], "filter": {"year": 2015}, "explain": True}
+    told = http.post(f"/collections/{collection}/search", body).json["explain"]
+    assert told["strategy"] == "exact, all rows"
+    assert told["advice"].startswith(f"CREATE INDEX ON {table} USING ")
+    cluster.psql(told["advice"])
 
 
 def test_get_point(http, collection):

@@ -111,17 +111,37 @@ def test_search_errors(http, collection, body, code, message):
 
 
 @pytest.mark.parametrize("body, message", [
-    ({}, "^ids: field is missing$"),
+    ({}, "^ids or filter: one of them must be given$"),
     ({"ids": "a"}, "^ids: must be a JSON array$"),
     ({"ids": None}, "^ids: must be a JSON array$"),
     ({"ids": ["a", 1]}, r"^ids\[1\]: must be a string$"),
     ({"ids": ["a", None]}, r"^ids\[1\]: must be a string$"),
-    ({"ids": ["a"], "filter": {}}, "^filter: unknown field$"),
+    ({"ids": ["a"], "filter": {}}, "^ids and filter: only one of them may be given$"),
+    ({"ids": None, "filter": {}}, "^ids and filter: only one of them may be given$"),
+    ({"filter": None}, "^filter: must be a JSON object$"),
+    ({"filter": []}, "^filter: must be a JSON object$"),
+    ({"filter": "{}"}, "^filter: must be a JSON object$"),
+    ('{"filter":{"year":1},"filter":{}}', "^filter: field is given twice$"),
+    ({"ids": ["a"], "where": {}}, "^where: unknown field$"),
     ('{"ids":["a"],"ids":["b"]}', "^ids: field is given twice$"),
     (["a"], "^request body must be a JSON object$"),
 ])
 def test_delete_errors(http, collection, body, message):
     assert_error(http.post(f"/collections/{collection}/points/delete", body), 400, "22023", message)
+    assert http.get(f"/collections/{collection}").json["count"] == 3
+
+
+def test_errors_of_filters_name_their_place(http, collection):
+    """By whatever route they come, and nothing is deleted."""
+    bad = {"filter": {"$or": [{"year": 1}, {"year": {"$near": 2}}]}}
+    search = http.post(f"/collections/{collection}/search", {"vector": [1, 0, 0], **bad})
+    assert_error(search, 400, search.json["code"], r"\$or\[1\]\.year.*\$near")
+    for route in ("count", "points/delete"):
+        r = http.post(f"/collections/{collection}/{route}", bad)
+        assert (r.status, r.json["code"]) == (400, search.json["code"])
+        assert r.json["message"] in search.json["message"]
+    r = http.post("/rpc/delete_points", {"collection": collection, **bad})
+    assert r.status == 400 and r.json["message"] in search.json["message"]
     assert http.get(f"/collections/{collection}").json["count"] == 3
 
 

@@ -44,6 +44,7 @@ def test_plain_http(http, collection):
     assert call("get_point", collection=collection, id="d").json == [{"id": "d", "vector": [0, 1, 0], "metadata": {}}]
     assert call("get_point", collection=collection, id="nobody").json == []
     assert call("delete_points", collection=collection, ids=["d", "e"]).json == 1
+    assert call("delete_points", collection=collection, filter={"year": 2015}).json == 1
     assert call("drop_collection", name=collection).status == 204
 
 
@@ -93,6 +94,8 @@ def test_results_can_be_counted_and_cut(http, collection):
     ("upsert", {"collection": "C", "points": [{"id": "x", "vector": [1]}]}, 400, "22000"),
     ("delete_points", {"collection": "C", "ids": None}, 400, "22004"),
     ("delete_points", {"collection": "C", "ids": "a"}, 400, "22P02"),
+    ("delete_points", {"collection": "C"}, 400, "22004"),
+    ("delete_points", {"collection": "C", "ids": ["a"], "filter": {}}, 400, "22023"),
     ("search", {"collection": "C"}, 404, "PGRST202"),
     ("nonsense", {}, 404, "PGRST202"),
     ("drop_collection", {"name": "nobody"}, 404, "42P01"),
