@@ -46,7 +46,7 @@ static void put_row(VdbExact *exact, const VdbScanRow *row);
  * false returned.
  */
 bool
-vdb_exact_sort(VdbScanState *state, bool (*go_on) (VdbScanState *state))
+vdb_exact_sort(VdbScanState *state, bool (*go_on)(VdbScanState *state))
 {
 	VdbExact   *exact = &state->exact;
 	VdbScanRow	row;
@@ -161,7 +161,7 @@ vdb_exact_read(VdbScanState *state, VdbScanRow *row)
 		if (exact->stop_at > 0 && state->counts.heap_fetches >= exact->stop_at)
 			return false;
 		if (exact->bitmap != NULL ? !vdb_bitmap_read(exact->bitmap, slot, &recheck) :
-			!table_scan_getnextslot(exact->table, ForwardScanDirection, slot))
+									!table_scan_getnextslot(exact->table, ForwardScanDirection, slot))
 			break;
 		state->counts.heap_fetches++;
 		if (!vdb_row_was_returned(state, &slot->tts_tid) &&

@@ -52,7 +52,7 @@ typedef struct VdbScanRow
 } VdbScanRow;
 
 /* The set of versions that were returned; row.c */
-struct vdb_returned_hash;
+struct		vdb_returned_hash;
 
 /* Which rows are in a bitmap; allow.c */
 typedef struct VdbAllowList VdbAllowList;
@@ -157,7 +157,7 @@ typedef struct VdbScanState
 	struct vdb_returned_hash *returned;
 	VdbScanFacts facts;
 	VdbScanCounts counts;
-	VdbScanCounts counts_before;	/* this run */
+	VdbScanCounts counts_before; /* this run */
 } VdbScanState;
 
 static inline double
@@ -186,7 +186,7 @@ vdb_scan_snapshot(const VdbScanState *state)
 extern bool vdb_scan_next(VdbScanState *state, VdbScanRow *row);
 extern void vdb_scan_reset(VdbScanState *state);
 extern void vdb_scan_add_step(VdbScanState *state, VdbScanStep step);
-extern void vdb_scan_add_reason(VdbScanState *state, const char *format,...) pg_attribute_printf(2, 3);
+extern void vdb_scan_add_reason(VdbScanState *state, const char *format, ...) pg_attribute_printf(2, 3);
 extern void vdb_scan_without_vector(VdbScanState *state);
 extern void vdb_scan_all(VdbScanState *state);
 extern void vdb_scan_exact(VdbScanState *state);
@@ -224,7 +224,7 @@ extern void vdb_graph_go_on(VdbScanState *state);
 extern void vdb_graph_end(VdbScanState *state);
 
 /* exact.c */
-extern bool vdb_exact_sort(VdbScanState *state, bool (*go_on) (VdbScanState *state));
+extern bool vdb_exact_sort(VdbScanState *state, bool (*go_on)(VdbScanState *state));
 extern bool vdb_exact_next(VdbScanState *state, VdbScanRow *row);
 extern void vdb_exact_begin_read(VdbScanState *state);
 extern bool vdb_exact_read(VdbScanState *state, VdbScanRow *row);

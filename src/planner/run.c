@@ -94,7 +94,7 @@ vdb_scan_add_step(VdbScanState *state, VdbScanStep step)
  * Adds to the reasons, as far as there is room.
  */
 void
-vdb_scan_add_reason(VdbScanState *state, const char *format,...)
+vdb_scan_add_reason(VdbScanState *state, const char *format, ...)
 {
 	size_t		length = strlen(state->reason);
 	va_list		args;

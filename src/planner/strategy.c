@@ -123,7 +123,7 @@ static double
 needed_rows(const VdbScanFacts *facts, double rows, double wanted)
 {
 	double		share = facts->is_made ? vdb_facts_pass_share(facts) :
-		expected_share(facts, facts->bitmap_rows);
+									expected_share(facts, facts->bitmap_rows);
 
 	return Max(Min(wanted / share, rows), Min(wanted, rows));
 }
@@ -184,7 +184,8 @@ VdbWay
 vdb_choose_way_of_all(const VdbScanFacts *facts, double wanted)
 {
 	return sweep_time(facts, facts->bitmap_rows, wanted) < exact_time(facts, facts->bitmap_rows) ?
-		VDB_WAY_SWEEP : VDB_WAY_EXACT;
+		VDB_WAY_SWEEP :
+		VDB_WAY_EXACT;
 }
 
 /*
