@@ -202,7 +202,7 @@ is_preferred(const VdbScanState *state)
 	double		depth;
 
 	if (state->strategy != VDB_STRATEGY_AUTO || (walk->is_sweep && walk->is_done) ||
-		(walk->walked == 0 && walk->allowed == NULL))
+		(walk->walked == 0 && walk->allowed == NULL) || missing_rows(walk) == 0)
 		return true;
 	if (walk->is_sweep)
 		return vdb_prefer_sweep(facts, wanted);
