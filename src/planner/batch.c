@@ -169,7 +169,7 @@ take_hits(VdbScanState *state)
 	}
 	if (n > 0)
 	{
-		facts->fetch_time += vdb_seconds_since(start);
+		vdb_rate_add(&facts->fetch_rate, vdb_seconds_since(start), n);
 		facts->fetched += n;
 		facts->checked += n;
 	}

@@ -76,23 +76,22 @@ read_samples(VdbScanState *state)
 {
 	VdbExact   *exact = &state->exact;
 	VdbScanFacts *facts = &state->facts;
-	double		times[SAMPLES];
 
-	for (int i = 0; i < SAMPLES; i++)
+	for (int i = 0; i < SAMPLES && is_reading(exact); i++)
 	{
+		int64		before = state->counts.heap_fetches;
 		instr_time	start;
 		VdbScanRow	row;
 
 		INSTR_TIME_SET_CURRENT(start);
-		exact->stop_at = state->counts.heap_fetches + SAMPLE_ROWS;
-		for (; is_reading(exact) && vdb_exact_read(state, &row); facts->passed++)
+		exact->stop_at = before + SAMPLE_ROWS;
+		for (; vdb_exact_read(state, &row); facts->passed++)
 			put_row(exact, &row);
-		times[i] = vdb_seconds_since(start);
+		facts->checked += (double) (state->counts.heap_fetches - before);
+		vdb_rate_add(&facts->read_rate, vdb_seconds_since(start),
+					 (double) (state->counts.heap_fetches - before));
 	}
 	exact->stop_at = 0;
-	facts->checked += SAMPLES * SAMPLE_ROWS;
-	facts->row_time = Max(Min(times[0], times[1]), Min(Max(times[0], times[1]), times[2])) /
-		SAMPLE_ROWS;
 }
 
 /*

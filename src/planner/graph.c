@@ -202,7 +202,7 @@ is_preferred(const VdbScanState *state)
 	double		depth;
 
 	if (state->strategy != VDB_STRATEGY_AUTO || (walk->is_sweep && walk->is_done) ||
-		(walk->walked == 0 && walk->allowed == NULL))
+		(walk->walked == 0 && walk->allowed == NULL) || missing_rows(walk) == 0)
 		return true;
 	if (walk->is_sweep)
 		return vdb_prefer_sweep(facts, wanted);
@@ -284,7 +284,7 @@ walk(VdbScanState *state)
 	INSTR_TIME_SET_CURRENT(start);
 	walk->is_done = vdb_hnsw_search_walk(walk->search, walk->walked, SLICE_NODES);
 	vdb_hnsw_search_counts(walk->search, &counts);
-	facts->walk_time += vdb_seconds_since(start);
+	vdb_rate_add(&facts->node_rate, vdb_seconds_since(start), (double) counts.nodes - facts->nodes);
 	facts->nodes = (double) counts.nodes;
 }
 
@@ -303,9 +303,9 @@ sweep(VdbScanState *state)
 		walk->walked = ceil(vdb_facts_rank(facts, walk->rank, missing_rows(walk)));
 	INSTR_TIME_SET_CURRENT(start);
 	walk->is_done = vdb_hnsw_search_sweep(walk->search, walk->walked, SLICE_PAGES);
-	facts->sweep_time += vdb_seconds_since(start);
 	facts->pages_left = vdb_hnsw_search_sweep_pages(walk->search);
 	facts->pages_read += pages - facts->pages_left;
+	vdb_rate_add(&facts->page_rate, vdb_seconds_since(start), pages - facts->pages_left);
 }
 
 static double

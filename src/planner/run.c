@@ -252,7 +252,7 @@ use_bitmap(VdbScanState *state)
 
 	vdb_bitmap_make(state);
 	facts->checked = facts->passed = 0;
-	facts->spent_before = facts->walk_time + facts->fetch_time;
+	facts->spent_before = vdb_facts_spent(facts);
 	vdb_scan_add_reason(state, "the bitmap has %s%.0f rows", state->bitmap.is_lossy ? "about " : "",
 						state->bitmap.rows);
 	if (state->strategy == VDB_STRATEGY_GRAPH)
@@ -303,7 +303,7 @@ prefers_exact_of_all(VdbScanState *state)
 void
 vdb_scan_all(VdbScanState *state)
 {
-	if (state->facts.row_time == 0 && vdb_exact_sort(state, prefers_exact_of_all))
+	if (state->facts.read_rate.n == 0 && vdb_exact_sort(state, prefers_exact_of_all))
 		sorted(state, VDB_STEP_EXACT);
 	else
 		use_way(state, vdb_choose_way_of_all(&state->facts, wanted_rows(state)));

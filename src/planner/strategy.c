@@ -10,24 +10,23 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "pg_compat.h"
+#include "c.h"
 
 #include "planner/strategy.h"
 
 /*
  * Times on a machine of 2026 with all in memory, in seconds, where nothing has
- * been measured yet, and how many observations they are worth; README.md,
- * "Constants".
+ * been measured yet; README.md, "Constants".
  */
-#define NODE_TIME 2e-6
-#define NODE_WEIGHT 16.0
+#define NODE_TIME 1.5e-6
 #define ROW_TIME 2e-6
-#define ROW_WEIGHT 4.0
 #define PAGE_TIME 1e-6
-#define PAGE_WEIGHT 64.0
 #define INDEX_ROW_TIME 5e-7
 #define COST_UNIT_TIME 5e-6
 #define BITMAP_ROW_TIME 2e-7
+
+/* A single measurement of more than so many times these is not believed yet */
+#define DUBIOUS 16.0
 
 /*
  * The expected share of rows that pass is worth as many observations as it takes
@@ -73,6 +72,7 @@ static double graph_time(const VdbScanFacts *facts, double rows, double wanted);
 static double bitmap_time(const VdbScanFacts *facts, double rows);
 static double node_time(const VdbScanFacts *facts);
 static double row_time(const VdbScanFacts *facts);
+static double rate_time(const VdbRate *rate, double assumed);
 
 /*
  * The share of the rows of the graph that pass: of all near the query, or of
@@ -129,6 +129,15 @@ needed_rows(const VdbScanFacts *facts, double rows, double wanted)
 }
 
 /*
+ * Time that was spent on the graph and its rows.
+ */
+double
+vdb_facts_spent(const VdbScanFacts *facts)
+{
+	return facts->nodes * node_time(facts) + facts->fetched * row_time(facts);
+}
+
+/*
  * At the start: is the bitmap so plainly the quicker way that the graph is not
  * even tried?
  */
@@ -149,7 +158,7 @@ vdb_prefer_bitmap(const VdbScanFacts *facts, double wanted)
 bool
 vdb_prefer_walk(const VdbScanFacts *facts, double ranks_left, double nodes_left, double wanted)
 {
-	double		spent = facts->walk_time + facts->fetch_time;
+	double		spent = vdb_facts_spent(facts);
 	double		rest = nodes_left * node_time(facts) + ranks_left * row_time(facts);
 	double		other = alternative_time(facts, wanted);
 
@@ -195,7 +204,7 @@ vdb_choose_way_of_all(const VdbScanFacts *facts, double wanted)
 bool
 vdb_need_sample(const VdbScanFacts *facts, double wanted)
 {
-	if (facts->row_time > 0)
+	if (facts->read_rate.n > 0)
 		return false;
 	return choose_way(facts, wanted, 1 / PLAINLY) != choose_way(facts, wanted, PLAINLY_TOASTED) ||
 		(choose_way(facts, wanted, 1) != VDB_WAY_EXACT &&
@@ -211,7 +220,7 @@ bool
 vdb_prefer_graph(const VdbScanFacts *facts, double nodes_expected, double wanted)
 {
 	double		other = all_time(facts, facts->bitmap_rows, wanted);
-	double		spent = facts->walk_time + facts->fetch_time;
+	double		spent = vdb_facts_spent(facts);
 	double		rest = (nodes_expected - facts->nodes) * node_time(facts);
 
 	if (rest > other || facts->nodes > MOST_VISITS * nodes_expected)
@@ -227,7 +236,9 @@ vdb_prefer_sweep(const VdbScanFacts *facts, double wanted)
 {
 	double		exact = exact_time(facts, facts->bitmap_rows);
 
-	return sweep_time(facts, facts->bitmap_rows, wanted) < exact && facts->sweep_time < exact;
+	double		spent = facts->pages_read * rate_time(&facts->page_rate, PAGE_TIME);
+
+	return sweep_time(facts, facts->bitmap_rows, wanted) < exact && spent < exact;
 }
 
 /*
@@ -273,8 +284,8 @@ all_time(const VdbScanFacts *facts, double rows, double wanted)
 static double
 exact_time(const VdbScanFacts *facts, double rows)
 {
-	if (facts->row_time > 0)
-		return rows * facts->row_time;
+	if (facts->read_rate.n > 0)
+		return rows * rate_time(&facts->read_rate, ROW_TIME);
 	return rows * Max(row_time(facts), ROW_TIME);
 }
 
@@ -285,8 +296,7 @@ exact_time(const VdbScanFacts *facts, double rows)
 static double
 sweep_time(const VdbScanFacts *facts, double rows, double wanted)
 {
-	double		page = (facts->sweep_time + PAGE_WEIGHT * PAGE_TIME) /
-		(facts->pages_read + PAGE_WEIGHT);
+	double		page = rate_time(&facts->page_rate, PAGE_TIME);
 	double		share = facts->pages_left / Max(facts->pages_left + facts->pages_read, 1);
 
 	return facts->pages_left * page + rows * share * INDEX_ROW_TIME +
@@ -322,7 +332,7 @@ bitmap_time(const VdbScanFacts *facts, double rows)
 static double
 node_time(const VdbScanFacts *facts)
 {
-	return (facts->walk_time + NODE_WEIGHT * NODE_TIME) / (facts->nodes + NODE_WEIGHT);
+	return rate_time(&facts->node_rate, NODE_TIME);
 }
 
 /*
@@ -332,5 +342,33 @@ node_time(const VdbScanFacts *facts)
 static double
 row_time(const VdbScanFacts *facts)
 {
-	return (facts->fetch_time + ROW_WEIGHT * ROW_TIME) / (facts->fetched + ROW_WEIGHT);
+	return rate_time(&facts->fetch_rate, ROW_TIME);
+}
+
+/*
+ * Adds a measurement: n of something have taken so many seconds.
+ */
+void
+vdb_rate_add(VdbRate *rate, double seconds, double n)
+{
+	if (n > 0)
+		rate->last[rate->n++ % lengthof(rate->last)] = seconds / n;
+}
+
+/*
+ * Time that one of something takes: the median of the last measurements, as
+ * another process may take the CPU during any of them.
+ */
+static double
+rate_time(const VdbRate *rate, double assumed)
+{
+	const double *last = rate->last;
+
+	if (rate->n == 0)
+		return assumed;
+	if (rate->n == 1)
+		return Min(last[0], DUBIOUS * assumed);
+	if (rate->n == 2)
+		return Min(last[0], last[1]);
+	return Max(Min(last[0], last[1]), Min(Max(last[0], last[1]), last[2]));
 }

@@ -10,7 +10,7 @@
 #ifndef VDB_PLANNER_STRATEGY_H
 #define VDB_PLANNER_STRATEGY_H
 
-#include "postgres.h"
+#include "c.h"
 
 /* What to do with the bitmap */
 typedef enum VdbWay
@@ -19,6 +19,13 @@ typedef enum VdbWay
 	VDB_WAY_SWEEP,				/* read the index, with the bitmap as allow-list */
 	VDB_WAY_EXACT				/* read the bitmap's rows */
 } VdbWay;
+
+/* Seconds that one of something takes, by the last measurements */
+typedef struct VdbRate
+{
+	double		last[3];
+	int			n;				/* measurements made */
+} VdbRate;
 
 /* What a run knows; times are in seconds */
 typedef struct VdbScanFacts
@@ -34,11 +41,11 @@ typedef struct VdbScanFacts
 
 	/* of the walk */
 	double		nodes;			/* visited */
-	double		walk_time;
+	VdbRate		node_rate;
 	double		ef_search;		/* 0: not known yet */
 	double		visits;			/* expected for ef_search, if all are allowed */
 	double		fetched;		/* rows of the graph */
-	double		fetch_time;		/* to fetch and check them */
+	VdbRate		fetch_rate;		/* to fetch one and to check it */
 	double		checked;		/* rows, of the bitmap since it is made */
 	double		passed;			/* of these */
 	double		spent_before;	/* time until that was known */
@@ -46,13 +53,15 @@ typedef struct VdbScanFacts
 	/* of the sweep */
 	double		pages_left;
 	double		pages_read;
-	double		sweep_time;
+	VdbRate		page_rate;
 
 	/* also of earlier runs */
 	double		bitmap_time;	/* to make it; 0: not known */
-	double		row_time;		/* to read one by the bitmap; 0: not known */
+	VdbRate		read_rate;		/* of rows by bitmap or table */
 } VdbScanFacts;
 
+extern void vdb_rate_add(VdbRate *rate, double seconds, double n);
+extern double vdb_facts_spent(const VdbScanFacts *facts);
 extern double vdb_facts_pass_share(const VdbScanFacts *facts);
 extern double vdb_facts_rank(const VdbScanFacts *facts, double rank, double missing);
 extern bool vdb_prefer_bitmap(const VdbScanFacts *facts, double wanted);
