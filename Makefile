@@ -86,6 +86,10 @@ PYTHON ?= python3
 bench-index:
 	$(PYTHON) bench/bench_index.py --pg-config $(PG_CONFIG) $(BENCH_INDEX)
 
+# Filtered searches beside pgvector's, in the same manner: BENCH_FILTER="--quick".
+bench-filter:
+	$(PYTHON) bench/bench_filter.py --pg-config $(PG_CONFIG) $(BENCH_FILTER)
+
 # Half of the time for crashes, half for collisions.
 SOAK_MINUTES = 10
 SOAK_CLIENTS = 16
@@ -102,7 +106,8 @@ help:
 	@echo 'make format     rewrite the C sources in the project style'
 	@echo 'make bench      micro-benchmarks and query benchmarks (long)'
 	@echo 'make bench-index  the hnsw index beside pgvector (hours; resumable)'
+	@echo 'make bench-filter  filtered searches beside pgvector (hours; resumable)'
 	@echo 'make soak       crashes and collisions for SOAK_MINUTES (10), SOAK_CLIENTS (16)'
 	@echo './vecdb test    every suite, with all its set-up'
 
-.PHONY: unit lint format bench bench-index soak help
+.PHONY: unit lint format bench bench-index bench-filter soak help

@@ -10,6 +10,7 @@ Columns and their SQL types:
   metadata   jsonb      a list of objects
   neighbors  integer[]  a matrix of row numbers
   distances  real[]     a float32 matrix
+  tenth, thousandth  bigint  (bench_filter.py)
 """
 
 import json
@@ -62,6 +63,8 @@ def encode_array(column, oid, dtype):
 
 ENCODERS = {
     "n": encode_n,
+    "tenth": encode_n,
+    "thousandth": encode_n,
     "id": encode_id,
     "embedding": encode_embedding,
     "metadata": encode_metadata,

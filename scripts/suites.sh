@@ -11,11 +11,11 @@
 # suite that crashes, hangs or runs nothing counts as one more failure.  In CI
 # a skip is a failure, too, unless its reason begins with "platform:".
 
-readonly SUITES="lint unit regress isolation filter tap http"
+readonly SUITES="lint unit regress isolation filter planner tap http"
 
 # Where in test/ the tests of a suite are.
 declare -A SUITE_HOME=([lint]=lint [unit]=unit [regress]=../sql [isolation]=isolation
-	[filter]=filter [tap]=t [http]=http)
+	[filter]=filter [planner]=planner [tap]=t [http]=http)
 
 # Seconds; a suite that hangs must not hang CI.
 readonly SUITE_TIMEOUT=${VECDB_SUITE_TIMEOUT:-1500}
@@ -250,6 +250,16 @@ suite_filter() {
 	logged "$OUT/filter" in_tree "${CLUSTER_ENV[@]}" PGDATABASE=filter_check \
 		"$PYTHON" test/filter/check_filter.py "$@"
 	count_lines filter "$STATUS" "$OUT/filter"
+}
+
+# TESTS are the program's own arguments: --seed N, --rounds N.
+suite_planner() {
+	test_cluster
+	as_server env "${CLUSTER_ENV[@]}" "$PGBIN/dropdb" --if-exists planner_check > /dev/null 2>&1
+	as_server env "${CLUSTER_ENV[@]}" "$PGBIN/createdb" planner_check
+	logged "$OUT/planner" in_tree "${CLUSTER_ENV[@]}" PGDATABASE=planner_check \
+		"$PYTHON" test/planner/check_search.py "$@"
+	count_lines planner "$STATUS" "$OUT/planner"
 }
 
 suite_tap() {

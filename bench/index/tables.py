@@ -54,14 +54,14 @@ def copy_rows(session, table, ids, vectors):
     """Loads rows by binary COPY."""
     with session.connection.cursor() as cursor:
         with cursor.copy(f"COPY {table} (id, v) FROM STDIN (FORMAT binary)") as copy:
-            writer = pgcopy.CopyWriter(_CopyFile(copy), ["n", "embedding"])
+            writer = pgcopy.CopyWriter(CopyFile(copy), ["n", "embedding"])
             for start in range(0, len(vectors), LOAD_BLOCK):
                 part = slice(start, start + LOAD_BLOCK)
                 writer.write({"n": ids[part], "embedding": np.asarray(vectors[part])})
             writer.close()
 
 
-class _CopyFile:
+class CopyFile:
     """The two methods of a file that a CopyWriter calls."""
 
     def __init__(self, copy):
