@@ -2,6 +2,9 @@
 
 \set VERBOSITY terse
 
+-- whatever other tests have created: some lines show the numbers of tables
+ALTER SEQUENCE vecdb.collection_id RESTART;
+
 -- create
 SELECT * FROM vecdb.create_collection('papers', 3);
 SELECT * FROM vecdb.create_collection('near', 2, 'euclidean');
