@@ -103,8 +103,7 @@ make_array(VdbIndexQuery *query, JsonbContainer *array, const VdbKey *path)
 	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
 	{
 		if (token == WJB_ELEM && element.type != jbvBinary)
-			add_child(result, vdb_index_make_values(query, VDB_INDEX_ANY_KEY, path,
-													true, &element, 1));
+			add_child(result, vdb_index_make_values(query, VDB_INDEX_ANY_KEY, path, true, &element, 1));
 		else if (token == WJB_ELEM)
 			add_child(result, vdb_index_make_node(VDB_INDEX_UNKNOWN));
 	}

@@ -196,7 +196,8 @@ vdb_key_presence_tag(const JsonbValue *value)
 			return VDB_TAG_IS_STRING;
 		case jbvBinary:
 			return JsonContainerIsArray(value->val.binary.data) ?
-				VDB_TAG_IS_ARRAY : VDB_TAG_IS_OBJECT;
+				VDB_TAG_IS_ARRAY :
+				VDB_TAG_IS_OBJECT;
 		default:
 			return 0;
 	}
