@@ -11,7 +11,7 @@ SELECT name, distance FROM vecdb.create_collection('angle', 32, 'cosine');
 SELECT name, distance FROM vecdb.create_collection('product', 32, 'dot');
 SELECT c.name, regexp_replace(pg_get_indexdef(i.indexrelid), '.* USING ', '') AS index
 	FROM vecdb.collections c JOIN pg_index i ON i.indrelid = ('vecdb_data.c_' || c.id)::regclass
-	WHERE NOT i.indisprimary ORDER BY 1;
+	WHERE NOT i.indisprimary ORDER BY 1, 2;
 SELECT name, vecdb.upsert(name, points(1, 3000)) FROM vecdb.list_collections();
 ANALYZE;
 
@@ -38,7 +38,7 @@ SELECT id FROM vecdb.search('near', embedding_of('angle', 'p1234'), top_k => 1);
 SELECT vecdb.upsert('near', points(1, 1000));
 SELECT i.indexrelid::regclass::text AS near_index FROM vecdb.collections c
 	JOIN pg_index i ON i.indrelid = ('vecdb_data.c_' || c.id)::regclass
-	WHERE c.name = 'near' AND NOT i.indisprimary \gset
+	WHERE c.name = 'near' AND pg_get_indexdef(i.indexrelid) LIKE '% USING hnsw %' \gset
 SELECT levels[1] FROM vecdb_index_info(:'near_index');
 SELECT * FROM vecdb_index_check(:'near_index', heap_all_indexed => true);
 SELECT vecdb.drop_collection(name) FROM vecdb.list_collections();

@@ -15,6 +15,7 @@
 #include "filter/index_query.h"
 #include "utils/builtins.h"
 
+static GinTernaryValue decide(const VdbIndexQuery *query, const GinTernaryValue *check);
 static GinTernaryValue evaluate_and(const VdbIndexNode *node, const GinTernaryValue *check);
 static GinTernaryValue evaluate_or(const VdbIndexNode *node, const GinTernaryValue *check);
 static GinTernaryValue evaluate_any_key(const VdbIndexNode *node, const GinTernaryValue *check);
@@ -31,10 +32,9 @@ vdb_index_consistent(PG_FUNCTION_ARGS)
 	const bool *check = (const bool *) PG_GETARG_POINTER(0);
 	Pointer    *extra_data = (Pointer *) PG_GETARG_POINTER(4);
 	bool	   *recheck = (bool *) PG_GETARG_POINTER(5);
-	VdbIndexQuery *query = (VdbIndexQuery *) extra_data[0];
-	GinTernaryValue result;
+	GinTernaryValue result = decide((VdbIndexQuery *) extra_data[0],
+									(const GinTernaryValue *) check);
 
-	result = vdb_index_evaluate(query->root, (const GinTernaryValue *) check);
 	*recheck = result == GIN_MAYBE;
 	PG_RETURN_BOOL(result != GIN_FALSE);
 }
@@ -45,9 +45,8 @@ vdb_index_triconsistent(PG_FUNCTION_ARGS)
 {
 	const GinTernaryValue *check = (const GinTernaryValue *) PG_GETARG_POINTER(0);
 	Pointer    *extra_data = (Pointer *) PG_GETARG_POINTER(4);
-	VdbIndexQuery *query = (VdbIndexQuery *) extra_data[0];
 
-	PG_RETURN_GIN_TERNARY_VALUE(vdb_index_evaluate(query->root, check));
+	PG_RETURN_GIN_TERNARY_VALUE(decide((VdbIndexQuery *) extra_data[0], check));
 }
 
 /*
@@ -76,6 +75,15 @@ vdb_index_compare_partial(PG_FUNCTION_ARGS)
 	if (range->limit >= 0 && range->nread++ >= range->limit)
 		range->gave_up = true;
 	PG_RETURN_INT32(range->gave_up ? 1 : 0);
+}
+
+/* Of an unindexed row nothing is known, whatever keys it lacks (I5). */
+static GinTernaryValue
+decide(const VdbIndexQuery *query, const GinTernaryValue *check)
+{
+	if (check[0] != GIN_FALSE)
+		return GIN_MAYBE;
+	return vdb_index_evaluate(query->root, check);
 }
 
 /* The node's value for what is known of each of the query's keys. */

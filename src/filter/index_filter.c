@@ -9,6 +9,9 @@
 
 #include "filter/index_query.h"
 
+static VdbIndexNode *make_inner(VdbIndexQuery *query, VdbIndexNodeKind kind,
+								const VdbFilter *filter);
+static VdbIndexNode *make_condition(VdbIndexQuery *query, const VdbFilter *filter);
 static VdbIndexNode *make_exists(VdbIndexQuery *query, const VdbKey *path);
 static VdbIndexNode *make_range(VdbIndexQuery *query, const VdbKey *path,
 								const VdbFilter *filter);
@@ -19,21 +22,36 @@ static VdbIndexNode *make_boolean_range(VdbIndexQuery *query, const VdbKey *path
 VdbIndexNode *
 vdb_index_make_match(VdbIndexQuery *query, const VdbFilter *filter)
 {
-	VdbIndexNode *node;
-	VdbKey		path;
+	switch (filter->kind)
+	{
+		case VDB_FILTER_AND:
+			return make_inner(query, VDB_INDEX_AND, filter);
+		case VDB_FILTER_OR:
+			return make_inner(query, VDB_INDEX_OR, filter);
+		case VDB_FILTER_NOT:
+			return make_inner(query, VDB_INDEX_NOT, filter);
+		default:
+			return make_condition(query, filter);
+	}
+}
+
+static VdbIndexNode *
+make_inner(VdbIndexQuery *query, VdbIndexNodeKind kind, const VdbFilter *filter)
+{
+	VdbIndexNode *node = vdb_index_make_node(kind);
 	ListCell   *lc;
 
-	if (filter->kind == VDB_FILTER_AND || filter->kind == VDB_FILTER_OR ||
-		filter->kind == VDB_FILTER_NOT)
-	{
-		node = vdb_index_make_node(filter->kind == VDB_FILTER_AND    ? VDB_INDEX_AND :
-									   filter->kind == VDB_FILTER_OR ? VDB_INDEX_OR :
-																	   VDB_INDEX_NOT);
-		foreach(lc, filter->children)
-			node->children = lappend(node->children,
-									 vdb_index_make_match(query, lfirst(lc)));
-		return node;
-	}
+	foreach(lc, filter->children)
+		node->children = lappend(node->children,
+								 vdb_index_make_match(query, lfirst(lc)));
+	return node;
+}
+
+/* A condition on one path. */
+static VdbIndexNode *
+make_condition(VdbIndexQuery *query, const VdbFilter *filter)
+{
+	VdbKey		path;
 
 	vdb_key_start_path(&path, filter->path.text.str, filter->path.text.len);
 	switch (filter->kind)

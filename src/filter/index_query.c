@@ -68,6 +68,7 @@ vdb_index_extract_query(PG_FUNCTION_ARGS)
 		Assert(strategy == VDB_INDEX_CONTAINS);
 		condition = vdb_index_make_contained(query, &argument->root);
 	}
+	limit_ranges(query, condition, false);
 	query->root = make_root(query, condition);
 
 	*nkeys = query->nkeys;
@@ -181,34 +182,26 @@ add_values(VdbIndexQuery *query, const VdbKey *path, bool is_element,
 }
 
 /*
- * Puts the condition together with the keys that do not depend on it.  What
- * the condition is worth for a row without any key is known before the scan.
+ * The condition, beside the key of all rows if it can be true for a row without
+ * any of the condition's keys.
  */
 static VdbIndexNode *
 make_root(VdbIndexQuery *query, VdbIndexNode *condition)
 {
-	VdbIndexNode *root = vdb_index_make_node(VDB_INDEX_OR);
-	VdbIndexNode *unindexed = vdb_index_make_node(VDB_INDEX_ANY_KEY);
 	GinTernaryValue *none = palloc0(query->nkeys * sizeof(GinTernaryValue));
+	VdbIndexNode *root;
+	VdbIndexNode *all;
+	VdbKey		key;
 
-	limit_ranges(query, condition, false);
+	if (vdb_index_evaluate(condition, none) == GIN_FALSE)
+		return condition;
 
-	if (vdb_index_evaluate(condition, none) != GIN_FALSE)
-	{
-		VdbIndexNode *all = vdb_index_make_node(VDB_INDEX_ANY_KEY);
-		VdbIndexNode *both = vdb_index_make_node(VDB_INDEX_AND);
-		VdbKey		key;
-
-		vdb_key_start(&key, VDB_KEY_ALL);
-		all->first = vdb_index_add_key(query, &key, true, NULL);
-		all->nkeys = all->nexact = 1;
-		both->children = list_make2(all, condition);
-		condition = both;
-	}
-
-	unindexed->first = 0;
-	unindexed->nkeys = 1;		/* not exact: recheck */
-	root->children = list_make2(unindexed, condition);
+	vdb_key_start(&key, VDB_KEY_ALL);
+	all = vdb_index_make_node(VDB_INDEX_ANY_KEY);
+	all->first = vdb_index_add_key(query, &key, true, NULL);
+	all->nkeys = all->nexact = 1;
+	root = vdb_index_make_node(VDB_INDEX_AND);
+	root->children = list_make2(all, condition);
 	return root;
 }
 

@@ -53,8 +53,8 @@ typedef struct VdbIndexNode
 } VdbIndexNode;
 
 /*
- * A query.  The first key is VDB_KEY_UNINDEXED in all of them, so there is
- * always a key whose extra_data can point to the query.
+ * A query.  Its first key is always VDB_KEY_UNINDEXED, and GIN's extra_data of
+ * that key is the query.
  */
 typedef struct VdbIndexQuery
 {
@@ -69,7 +69,7 @@ typedef struct VdbIndexQuery
 	 */
 	GinTernaryValue *common;
 
-	VdbIndexNode *root;
+	VdbIndexNode *root;			/* true for a row that is not unindexed */
 } VdbIndexQuery;
 
 /* index_query.c */

@@ -6,7 +6,11 @@ else.  Random documents and filters go to the server through psql, which takes
 its connection from the PG* environment variables; the server's answer must be
 the evaluator's for every pair of a document and a filter, by each of these
 ways: a filter per row, a literal in the query, the complement by "$not", and
-after a round trip through text, jsonb and the binary format.  Then filters
+after a round trip through text, jsonb and the binary format; and by an index:
+one that was there before the documents, one built afterwards, one with half of
+the documents in its pending list, in a generic plan, for two conditions at once,
+with ranges that give up, and with bitmaps that become lossy.  What contains
+parts of documents (@>) must be the same with an index and without.  Then filters
 are broken at one random place, and the error must name that place.
 
 The last line is "N passed, N failed"; the exit code is 1 if anything failed.
@@ -160,17 +164,30 @@ NUMBERS = [Num(t) for t in (
     '0', '-0', '0.0', '1', '1.0', '1e0', '10e-1', '2', '-1', '3', '0.1', '0.10',
     '0.1000000000000000055511151231257827', '1e400', '1.0e400', '10e399', '1e399',
     '-1e400', '1e-400', '9007199254740992', '9007199254740993', '1e131071',
-    '123456789012345678901234567890.5', '1E+2', '100', '99.99')]
+    '123456789012345678901234567890.5', '1E+2', '100', '99.99',
+    # at the limits of what an index key holds, and their neighbours
+    '-1.5', '-1.00000001', '-1.0001', '-0.1', '-1e-400', '9999', '10000', '-9999', '-10000', '1e128', '-1e128',
+    '1e124', '1e-128', '1e-124', '1' * 48, '1' * 48 + '.1', '1' * 48 + '.2', '-' + '1' * 48, '-' + '1' * 48 + '.1',
+    '-' + '1' * 48 + '.2', '1.' + '0' * 60 + '1', '1.' + '0' * 60 + '2', '-1.' + '0' * 60 + '1')]
 STRINGS = [
     '', 'a', 'A', 'b', 'ab', 'B', '1', '1.0', 'null', 'true', '\u00e9', 'e\u0301',
     '\U0001f600', '\uffff', '\ufb01', '\U00010000', '\u65e5\u672c', ' ', 'a ',
     '$gt', 'a.b', '"\\\n\t/\'', '\u0001', '\u007f', '2015-01-31', '2015-02-01',
+    # around the length of string that an index key holds
+    'x' * 47, 'x' * 48, 'x' * 49, 'x' * 47 + 'y', 'x' * 48 + '\u0001', 'x' * 47 + '\u00e9', 'x' * 46 + '\u00e9z',
     'x' * 5000, 'x' * 5000 + 'y', 'x' * 200000]
-NAMES = ['a', 'b', 'c', 'd', '0', 'k 1', 'a$', '\u00e9', '\U0001f600']
+NAMES = ['a', 'b', 'c', 'd', '0', 'k 1', 'a$', '\u00e9', '\U0001f600', 'n' * 125, 'n' * 128, 'n' * 129 + 'm']
 ODD_KEYS = ['a.b', '', '$gt', '$eq', 'A', 'x' * 300]
 SCALAR_OPERATORS = ['$eq', '$ne', '$contains']
 ORDER_OPERATORS = ['$gt', '$gte', '$lt', '$lte']
 LIST_OPERATORS = ['$in', '$nin', '$containsAny', '$containsAll']
+
+
+def clip(key):
+    """A key as error messages show it: 64 bytes, whole characters."""
+    if len(key.encode()) <= 64:
+        return key
+    return key.encode()[:64].decode(errors='ignore') + '...'
 
 
 class Generator:
@@ -298,6 +315,15 @@ class Generator:
                     result[path] = self.operators(found)
         return result
 
+    def part(self, value):
+        """Something that the value, a document or a part of one, may contain."""
+        r = self.rng
+        if isinstance(value, dict):
+            return {k: self.part(v) for k, v in value.items() if r.random() < 0.4}
+        if isinstance(value, list):
+            return [self.part(v) for v in value if r.random() < 0.4]
+        return value if r.random() < 0.95 else self.scalar()
+
     # Faults: a copy of a filter that is wrong in one place, and that place.
 
     def spots(self, filt, place):
@@ -338,7 +364,7 @@ class Generator:
             key = self.rng.choice(list(spot))
             pairs = Pairs(list(spot.items()) + [(key, True)])
             self.rng.shuffle(pairs)
-            return self.replace(filt, spot, pairs), '.'.join(place + [key])
+            return self.replace(filt, spot, pairs), '.'.join(map(clip, place + [key]))
         key, value = self.rng.choice(self.FAULTS[what])
         spot[key] = copy.deepcopy(value)
         below = ''
@@ -346,7 +372,7 @@ class Generator:
             below = self.BELOW['$and', 1]
         elif key == 'e' and value:
             below = self.BELOW['e', next(iter(value))]
-        return filt, '.'.join(place + [key]) + below
+        return filt, '.'.join(map(clip, place + [key])) + below
 
     def replace(self, value, old, new):
         if value is old:
@@ -403,6 +429,78 @@ COPY (SELECT 'broken', j, pg_temp.rejection(f) FROM broken) TO STDOUT;
 LITERAL = '''COPY (SELECT 'literal', %d, string_agg((d @~ '%s')::int::text, '' ORDER BY i) FROM doc) TO STDOUT;
 '''
 
+# Half of what is in later_d is in its pending list, and spread has more pages
+# than a bitmap of 64 kB can hold one by one.
+INDEXES = r"""
+CREATE TEMP TABLE before (i int, d jsonb);
+CREATE INDEX before_d ON before USING gin (d jsonb_filter_ops) WITH (fastupdate = off);
+INSERT INTO before SELECT * FROM doc ORDER BY random();
+CREATE TEMP TABLE after AS SELECT * FROM doc;
+CREATE INDEX after_d ON after USING gin (d jsonb_filter_ops);
+CREATE TEMP TABLE later AS SELECT * FROM doc WHERE i % 2 = 0;
+CREATE INDEX later_d ON later USING gin (d jsonb_filter_ops) WITH (fastupdate = on);
+INSERT INTO later SELECT * FROM doc WHERE i % 2 = 1;
+CREATE TEMP TABLE spread (i int, d jsonb, filler text);
+ALTER TABLE spread ALTER filler SET STORAGE PLAIN;
+INSERT INTO spread SELECT i, d, repeat('x', 7000) FROM doc, generate_series(1, 15);
+CREATE INDEX spread_d ON spread USING gin (d jsonb_filter_ops) WITH (fastupdate = off);
+
+CREATE FUNCTION pg_temp.bits(found int[]) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg((i = ANY (found))::int::text, '' ORDER BY i) FROM doc $$;
+CREATE FUNCTION pg_temp.must_scan(index text, query text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN ' || query LOOP
+        IF line LIKE '%Bitmap Index Scan on ' || index || ' %' THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE EXCEPTION 'no index scan: %', query;
+END $$;
+
+SET enable_seqscan = off;
+SET jit = off;
+SET plan_cache_mode = force_generic_plan;
+PREPARE generic (int, vecdb_filter) AS
+    SELECT 'generic', $1, pg_temp.bits(ARRAY(SELECT i FROM after WHERE d @~ $2));
+DO $$
+BEGIN
+    PERFORM pg_temp.must_scan(t || '_d', format('SELECT FROM %I WHERE d @~ %L', t, '{"a": 1}'))
+        FROM unnest('{before,after,later,spread}'::text[]) t;
+    PERFORM pg_temp.must_scan('later_d', format('SELECT FROM later WHERE d @> %L', '{"a": 1}'));
+    PERFORM pg_temp.must_scan('after_d', 'EXECUTE generic(1, ''{"a": 1}'')');
+END $$;
+\pset format unaligned
+\pset tuples_only on
+\pset fieldsep '\t'
+"""
+
+BY_INDEX = """COPY (SELECT '%s', %d, pg_temp.bits(ARRAY(SELECT i FROM %s WHERE %s))) TO STDOUT;
+"""
+
+
+def ask_by_index(filters, parts):
+    """Queries that need the tables of INDEXES."""
+    quoted = ["'%s'" % f.replace("'", "''") for f in filters]
+    for j, f in enumerate(quoted):
+        for table in ('before', 'after', 'later'):
+            yield BY_INDEX % (table, j, table, 'd @~ ' + f)
+        yield BY_INDEX % ('both', j, 'after', 'd @~ %s AND d @~ %s' % (f, quoted[j - 1]))
+        yield 'EXECUTE generic(%d, %s);\n' % (j, f)
+    for limit in (0, 1):
+        yield 'SET vecdb.index_range_limit = %d;\n' % limit
+        for j, f in enumerate(quoted):
+            yield BY_INDEX % ('limit %d' % limit, j, 'later', 'd @~ ' + f)
+    yield 'RESET vecdb.index_range_limit; SET work_mem = 64;\n'
+    for j, f in enumerate(quoted):
+        # all of its rows, or the document counts as not found
+        yield BY_INDEX % ('lossy', j, 'spread', 'd @~ %s GROUP BY i HAVING count(*) = 15' % f)
+    for j, part in enumerate(parts):
+        part = part.replace("'", "''")
+        yield BY_INDEX % ('contain', j, 'doc', "d @> '%s'" % part)
+        yield BY_INDEX % ('contain by index', j, 'later', "d @> '%s'" % part)
+
 
 def copy_escape(text):
     for old, new in (('\\', '\\\\'), ('\n', '\\n'), ('\t', '\\t'), ('\r', '\\r')):
@@ -425,13 +523,14 @@ def copy_in(table, rows):
         table, ''.join('%d\t%s\n' % (i, copy_escape(t)) for i, t in enumerate(rows)))
 
 
-def ask_server(documents, filters, broken):
+def ask_server(documents, filters, broken, parts):
     """{way: {filter's number: answer}}"""
     with tempfile.TemporaryDirectory() as folder:
         script = SETUP + copy_in('doc', documents) + copy_in('raw', filters) + \
             copy_in('broken', broken) + \
             QUERIES.replace('{file}', os.path.join(folder, 'filters')) + \
-            ''.join(LITERAL % (j, f.replace("'", "''")) for j, f in enumerate(filters))
+            ''.join(LITERAL % (j, f.replace("'", "''")) for j, f in enumerate(filters)) + \
+            INDEXES + ''.join(ask_by_index(filters, parts))
         done = subprocess.run(['psql', '-X', '-q', '-f', '-'], input=script.encode(),
                               capture_output=True, check=False,
                               env=dict(os.environ, PGCLIENTENCODING='UTF8'))
@@ -474,10 +573,13 @@ def run_round(rng, ndocuments, nfilters, score):
     filter_texts = [dump(f, rng) for f in filters]
     broken_texts = [dump(f, rng) for f, _ in broken]
 
-    answers = ask_server(document_texts, filter_texts, broken_texts)
-    ways = ['row', 'not', 'text', 'jsonb', 'binary', 'literal']
-    for j, filt in enumerate(filters):
-        expected = ['01'[matches(d, filt)] for d in generator.documents]
+    part_texts = [dump(generator.part(rng.choice(generator.documents)), rng) for _ in filters]
+
+    answers = ask_server(document_texts, filter_texts, broken_texts, part_texts)
+    ways = ['row', 'not', 'text', 'jsonb', 'binary', 'literal',
+            'before', 'after', 'later', 'generic', 'limit 0', 'limit 1', 'lossy']
+    right = [['01'[matches(d, filt)] for d in generator.documents] for filt in filters]
+    for j, expected in enumerate(right):
         given = [answers[way].get(j, '') for way in ways]
         score.true += expected.count('1')
         # one test: a filter over all documents of the round, in every way
@@ -488,6 +590,11 @@ def run_round(rng, ndocuments, nfilters, score):
             len(wrong), '; '.join(wrong[:3]), shorten(filter_texts[j])))
         score.check(answers['same'].get(j) == '1',
                     'output does not read back: %s' % shorten(filter_texts[j]))
+        both = ''.join(min(pair) for pair in zip(expected, right[j - 1]))
+        score.check(answers['both'].get(j) == both, 'wrong answer to two conditions: %s AND %s' % (
+            shorten(filter_texts[j]), shorten(filter_texts[j - 1])))
+        score.check(answers['contain'].get(j, '') == answers['contain by index'].get(j),
+                    'the index finds other documents that contain %s' % shorten(part_texts[j]))
     for j, (_, place) in enumerate(broken):
         answer = answers['broken'].get(j, '')
         score.check(answer.startswith('22023 invalid filter: ') and
