@@ -89,6 +89,11 @@ SELECT vecdb_hnsw_stats_reset();
 SET work_mem = '64kB';
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[500,500,500]') t;
 SELECT memory_limited > 0 AS limited FROM vecdb_hnsw_stats();
+-- without codes candidates have been visited already: none of them comes twice
+CREATE INDEX ON many USING hnsw (v vector_l1_ops);
+SELECT vecdb_hnsw_stats_reset();
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <+> '[500,500,500]') t;
+SELECT memory_limited > 0 AS limited FROM vecdb_hnsw_stats();
 RESET work_mem;
 
 -- LATERAL: one scan for each row

@@ -435,6 +435,8 @@ vdb_hnsw_walk_memory(const HnswWalk *walk)
 
 /*
  * Forgets the farther half of the candidates, as if they had not been seen.
+ * Those that have been visited already (their neighbours have not) stay seen: a
+ * node is visited once.
  */
 void
 vdb_hnsw_walk_drop_half(HnswWalk *walk)
@@ -447,7 +449,8 @@ vdb_hnsw_walk_drop_half(HnswWalk *walk)
 	for (Size i = 0; i < keep; i++)
 		kept[i] = pop(frontier);
 	for (Size i = 0; i < frontier->count; i++)
-		vdb_hnsw_set_remove(&walk->seen, vdb_hnsw_ref_number(frontier->heap[i].ref));
+		if (!frontier->heap[i].is_visited)
+			vdb_hnsw_set_remove(&walk->seen, vdb_hnsw_ref_number(frontier->heap[i].ref));
 	pfree(frontier->heap);
 	frontier->heap = kept;		/* sorted, so a heap */
 	frontier->count = keep;
