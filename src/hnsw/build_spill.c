@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * build_spill.c
- *	  Index builds larger than memory: rows go to files, and from there
+ *	  Index builds in parts: rows go to files, and from there
  *	  through the partitions of partition.h to the writer of pages.
  *
  * Each process of the build writes the rows for which the block has no room to
