@@ -260,6 +260,28 @@ DROP TABLE few;
 RESET client_min_messages;
 RESET maintenance_work_mem;
 
+-- many rows are built in parts by choice, without saying so; at once where their
+-- files would be too large
+CREATE TABLE lots (id int, v vector(8));
+INSERT INTO lots SELECT i, ARRAY[sin(i), cos(i), sin(i * 2), cos(i * 3), sin(i * 5), cos(i * 7), i % 11, i % 13]::vector
+	FROM generate_series(1, 18000) i;
+SELECT pg_stat_force_next_flush();
+SELECT temp_files AS before FROM pg_stat_database WHERE datname = current_database() \gset
+CREATE INDEX lots_v ON lots USING hnsw (v vector_l2_ops);
+SELECT pg_stat_force_next_flush();
+SELECT temp_files > :before AS in_parts FROM pg_stat_database WHERE datname = current_database();
+SELECT * FROM complete('lots', '[0,0,0,0,0,0,5,5]', 'lots_v');
+DROP INDEX lots_v;
+SET temp_file_limit = '1MB';
+SELECT pg_stat_force_next_flush();
+SELECT temp_files AS before FROM pg_stat_database WHERE datname = current_database() \gset
+CREATE INDEX lots_v ON lots USING hnsw (v vector_l2_ops);
+SELECT pg_stat_force_next_flush();
+SELECT temp_files > :before AS in_parts FROM pg_stat_database WHERE datname = current_database();
+RESET temp_file_limit;
+SELECT * FROM complete('lots', '[0,0,0,0,0,0,5,5]', 'lots_v');
+DROP TABLE lots;
+
 -- dimensions
 CREATE TABLE bare (v vector);
 CREATE INDEX ON bare USING hnsw (v vector_l2_ops);

@@ -359,10 +359,19 @@ vdb_beginscan_parallel(Relation relation, ParallelTableScanDesc scan)
 #define vdb_count_index_search(scan) ((void) 0)
 #endif
 
+/* 16: RelFileNode becomes RelFileLocator */
+#if PG_VERSION_NUM >= 160000
+#define vdb_file_number(relation) ((relation)->rd_locator.relNumber)
+#define vdb_file_locator(relation) ((relation)->rd_locator)
+#else
+#define vdb_file_number(relation) ((relation)->rd_node.relNode)
+#define vdb_file_locator(relation) ((relation)->rd_node)
+#endif
+
 /* A hint to the CPU that a line of its cache will be read */
 #define VDB_CACHE_LINE 64
 #if defined(__GNUC__)
-#define vdb_prefetch_line(address) __builtin_prefetch(address)
+#define vdb_prefetch_line(address) __builtin_prefetch((address), 0, 2)
 #else
 #define vdb_prefetch_line(address) ((void) (address))
 #endif

@@ -85,9 +85,10 @@ typedef struct HnswBuildSize
 	uint32		row_capacity;
 	int			nprocesses;
 	Size		block;			/* bytes of the block */
-	Size		wanted;			/* bytes that all rows need, block and other */
-	bool		is_limited;		/* by maintenance_work_mem: what does not fit
-								 * goes to files */
+	Size		wanted;			/* bytes that it would use, block and other */
+	bool		is_limited;		/* what does not fit goes to files */
+	bool		is_in_parts;	/* by choice, as long as it has many rows */
+	bool		is_short;		/* of maintenance_work_mem */
 } HnswBuildSize;
 
 /*

@@ -12,11 +12,19 @@
 #include "access/tableam.h"
 #include "hnsw/build.h"
 #include "miscadmin.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 /* Of the levels of nodes; any number will do. */
 #define LEVEL_SEED UINT64CONST(0x2545F4914F6CDD1D)
+
+/*
+ * From so many rows on the graph is built in parts, though all of it may fit:
+ * that gives the better graph (README.md, "Builds in parts").
+ */
+#define MANY_ROWS 20000
+#define PARTS_OF_MEMORY 4
 
 /* Blocks of the table that are looked at to estimate its rows */
 #define SAMPLE_BLOCKS 256
@@ -24,6 +32,7 @@
 static Size block_size(const HnswBuildSize *size);
 static Size other_size(const HnswBuildSize *size);
 static void set_capacity(HnswBuildSize *size, double nnodes, double nrows);
+static bool is_better_in_parts(const HnswBuildSize *size, const HnswIndex *index, double nrows);
 static void limit_size(HnswBuildSize *size, const HnswIndex *index, double nrows, Size limit);
 static Size lay_out(HnswBuild *build, const HnswBuildSize *size, char *memory);
 static double count_tuples(Relation heap, BlockNumber block, BufferAccessStrategy strategy);
@@ -106,8 +115,30 @@ vdb_hnsw_plan_size(HnswBuildSize *size, const HnswIndex *index, double nrows, in
 	size->nprocesses = nprocesses;
 	vdb_hnsw_graph_params(&size->params, index);
 	set_capacity(size, nrows, nrows);
-	if (size->wanted > limit)
+	size->is_in_parts = is_better_in_parts(size, index, nrows);
+	if (size->is_in_parts)
+	{
+		Size		wanted = size->wanted / PARTS_OF_MEMORY;
+
+		limit_size(size, index, nrows, Min(limit, wanted));
+		size->wanted = wanted;
+	}
+	else if (size->wanted > limit)
 		limit_size(size, index, nrows, limit);
+	size->is_short = size->wanted > limit;
+}
+
+/*
+ * Whether a graph shall be built in parts if all of it fits.  Not where their
+ * files would exceed temp_file_limit: the vectors three times, and the nodes
+ * with their lists.
+ */
+static bool
+is_better_in_parts(const HnswBuildSize *size, const HnswIndex *index, double nrows)
+{
+	double		bytes = nrows * (3.0 * size->params.stride + 1.5 * (index->layout.vector_bytes + index->slots * index->layout.slot_bytes));
+
+	return nrows >= MANY_ROWS && (temp_file_limit < 0 || bytes / 1024 < temp_file_limit);
 }
 
 /*
@@ -167,7 +198,7 @@ vdb_hnsw_announce_size(const HnswBuildSize *size, const HnswIndex *index)
 	const char *name = RelationGetRelationName(index->relation);
 	int64		megabytes = (int64) (size->wanted / (1024 * 1024) + 1);
 
-	if (!size->is_limited)
+	if (!size->is_short)
 	{
 		ereport(DEBUG1,
 				(errmsg_internal("building index \"%s\" takes about " INT64_FORMAT " MB of memory",
@@ -177,8 +208,11 @@ vdb_hnsw_announce_size(const HnswBuildSize *size, const HnswIndex *index)
 	ereport(NOTICE,
 			(errmsg("the graph of index \"%s\" does not fit into maintenance_work_mem", name),
 			 errdetail("It is built in parts, through temporary files, which takes longer."),
-			 errhint("With maintenance_work_mem = '" INT64_FORMAT "MB' it is built at once.",
-					 megabytes)));
+			 size->is_in_parts ?
+				 errhint("With maintenance_work_mem = '" INT64_FORMAT "MB' the parts are fewer.",
+						 megabytes) :
+				 errhint("With maintenance_work_mem = '" INT64_FORMAT "MB' it is built at once.",
+						 megabytes)));
 }
 
 /*

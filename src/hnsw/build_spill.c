@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * build_spill.c
- *	  Index builds larger than memory: rows go to files, and from there
+ *	  Index builds in parts: rows go to files, and from there
  *	  through the partitions of partition.h to the writer of pages.
  *
  * Each process of the build writes the rows for which the block has no room to
@@ -19,6 +19,12 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
+
+/*
+ * Searches in partitions are narrower, by quarters: each row is searched for in
+ * two of them, and gets the links of both.
+ */
+#define PART_WIDTH 3
 
 /* The state of the partitions' hooks */
 typedef struct Spill
@@ -111,7 +117,7 @@ vdb_hnsw_partition_params(const HnswIndex *index, VdbQuantLayout *layout)
 	params.kernels = index->kernels;
 	params.m = graph.m;
 	params.level_ratio = graph.level_ratio;
-	params.ef_construction = graph.ef_construction;
+	params.ef_construction = (graph.ef_construction * PART_WIDTH + 3) / 4;
 	params.seed = graph.seed;
 	return params;
 }

@@ -46,7 +46,8 @@
 #define CODE_BYTE_COST 0.03
 
 /* Nodes that a walk visits for a node that it looks for */
-#define VISITS_PER_WIDTH 3.8
+#define VISITS_PER_WIDTH 2.4
+#define VISITS_TO_START 12
 /* and for a row beyond the first ef_search, until most have been visited */
 #define VISITS_PER_ROW 1.8
 /* Nodes that the descent visits on a level */
@@ -215,7 +216,7 @@ static double
 first_reads(const ScanShape *shape)
 {
 	double		visits = shape->levels * DESCENT_VISITS +
-		VISITS_PER_WIDTH * vdb_hnsw_width(shape->ef_search);
+		VISITS_TO_START + VISITS_PER_WIDTH * vdb_hnsw_width(shape->ef_search);
 
 	return Min(visits, shape->nodes);
 }

@@ -111,7 +111,7 @@ vdb_hnsw_vector(const HnswGraph *g, uint32 node)
 }
 
 /* Bytes of a vector that are fetched ahead; the CPU itself fetches the rest. */
-#define HNSW_PREFETCH_BYTES 512
+#define HNSW_PREFETCH_BYTES 2048
 #define HNSW_CACHE_LINE 64
 
 /*

@@ -46,9 +46,9 @@ typedef enum HnswIterativeScan
  * estimate promises one within the slack of them (search.h).  Measured together:
  * README.md, "Search".
  */
-#define HNSW_WIDTH_PER_EF 0.55
+#define HNSW_WIDTH_PER_EF 0.8
 #define HNSW_MIN_WIDTH 10
-#define HNSW_SLACK 0.15			/* reached at this ef_search, less below: */
+#define HNSW_SLACK 0.08			/* reached at this ef_search, less below: */
 #define HNSW_SLACK_EF 40
 
 static inline int

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * partition.c
- *	  Builds larger than memory: the steps from rows to files of nodes.
+ *	  Builds in parts: the steps from rows to files of nodes.
  *
- * See README.md, "Builds larger than memory".  Rows go to a file as they come;
+ * See README.md, "Builds in parts".  Rows go to a file as they come;
  * then the upper levels are built, then centroids are found from a sample, the
  * rows are divided, and the graph of one partition after the other is built.
  *

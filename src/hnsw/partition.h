@@ -5,7 +5,7 @@
  *	  through temporary files.
  *
  * Plain C; files, memory, and the work that processes share are the caller's
- * (HnswPartitionHooks).  See README.md, "Builds larger than memory".  In
+ * (HnswPartitionHooks).  See README.md, "Builds in parts".  In
  * this order:
  *
  *	  vdb_hnsw_partition_begin

@@ -3,8 +3,8 @@
  * search.c
  *	  A walk through the graph of an index: README.md, "Search".
  *
- * The frontier is a heap of all candidates ever estimated and not visited, so
- * that a walk can go on for as long as somebody asks for more.  It stops by
+ * The frontier (frontier.c) is of all candidates ever estimated and not visited,
+ * so that a walk can go on for as long as somebody asks for more.  It stops by
  * itself when the `width` nearest results are nearer than all of it.
  *
  *-------------------------------------------------------------------------
@@ -17,20 +17,18 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#define FIRST_CAPACITY 4096
-
 /*
- * A run with slack ends after so many results for each of its width: where all
- * is about equally far, slack would go through all of it.
+ * A run with slack ends after so many results, and so many for each of its width:
+ * where all is about equally far, slack would go through all of it.
  */
-#define MOST_PER_WIDTH 8
+#define MOST_RESULTS 100
+#define MOST_PER_WIDTH 2.5
 
 /* The descent keeps this many results a level, against local minima. */
 #define DESCENT_WIDTH 4
 
-static void push(HnswWalk *walk, HnswCandidate candidate);
+static void prefetch_first(HnswWalk *walk);
 static double reach(const HnswWalk *walk);
-static HnswCandidate pop(HnswFrontier *frontier);
 static void note_result(HnswWalk *walk, float distance);
 static bool visit(HnswWalk *walk, HnswRef ref, float *distance);
 static void expand_by_codes(HnswWalk *walk, const HnswNodeView *view, float distance);
@@ -54,11 +52,11 @@ vdb_hnsw_walk_begin(HnswIndex *index, const VdbRotated *query, double typical_no
 	index->nblocks = RelationGetNumberOfBlocks(index->relation);
 	vdb_quant_init_query(&walk->query, &index->layout, index->kernels, query, typical_norm,
 						 palloc(vdb_quant_query_size(&index->layout)));
-	walk->frontier.capacity = FIRST_CAPACITY;
-	walk->frontier.heap = vdb_palloc_array(HnswCandidate, FIRST_CAPACITY);
+	vdb_hnsw_frontier_init(&walk->frontier);
 	vdb_hnsw_set_init(&walk->seen, index->nblocks * (uint32) index->nodes_per_page);
 	walk->links = vdb_palloc_array(HnswRef, index->slots);
 	walk->estimates = vdb_palloc_array(float, index->slots);
+	walk->weights = vdb_palloc_array(float, index->slots);
 	if (index->vector_pages > 0)
 		walk->vector = palloc((Size) index->layout.vector_bytes);
 	MemoryContextSwitchTo(old);
@@ -78,7 +76,7 @@ void
 vdb_hnsw_walk_start(HnswWalk *walk, int level, int width)
 {
 	walk->level = level;
-	walk->frontier.count = 0;
+	vdb_hnsw_frontier_clear(&walk->frontier);
 	vdb_hnsw_set_clear(&walk->seen);
 	vdb_hnsw_walk_widen(walk, width);
 }
@@ -112,7 +110,8 @@ vdb_hnsw_walk_set_slack(HnswWalk *walk, double slack, int min_results)
 {
 	walk->slack = walk->index->layout.bits > 0 ? slack : 1;
 	walk->min_results = min_results;
-	walk->max_results = Max(MOST_PER_WIDTH * walk->width, min_results);
+	walk->max_results = Max((int) Min(MOST_RESULTS + MOST_PER_WIDTH * walk->width, INT_MAX),
+							min_results);
 }
 
 /*
@@ -124,7 +123,7 @@ vdb_hnsw_walk_add(HnswWalk *walk, HnswRef ref)
 	HnswCandidate candidate = {-INFINITY, ref, false};
 
 	if (vdb_hnsw_ref_is_valid(ref) && vdb_hnsw_set_add(&walk->seen, vdb_hnsw_ref_number(ref)))
-		push(walk, candidate);
+		vdb_hnsw_frontier_push(&walk->frontier, candidate);
 }
 
 /*
@@ -139,9 +138,9 @@ vdb_hnsw_walk_step(HnswWalk *walk)
 	CHECK_FOR_INTERRUPTS();
 	if (walk->frontier.count == 0)
 		return false;
-	candidate = pop(&walk->frontier);
-	if (walk->frontier.count > 0)
-		vdb_hnsw_prefetch(walk->index, vdb_hnsw_ref_number(walk->frontier.heap[0].ref));
+	candidate = vdb_hnsw_frontier_take(&walk->frontier);
+	vdb_hnsw_frontier_settle(&walk->frontier);
+	prefetch_first(walk);
 	if (candidate.is_visited)
 		expand_by_reading(walk, candidate);
 	else if (visit(walk, candidate.ref, &distance) && walk->index->layout.bits == 0)
@@ -149,7 +148,25 @@ vdb_hnsw_walk_step(HnswWalk *walk)
 		candidate.distance = distance;
 		expand_by_reading(walk, candidate);
 	}
+	vdb_hnsw_frontier_settle(&walk->frontier);
+	prefetch_first(walk);
 	return true;
+}
+
+/*
+ * Brings the nearest candidate near, unless that was the last to be brought.
+ */
+static void
+prefetch_first(HnswWalk *walk)
+{
+	uint32		number;
+
+	if (walk->frontier.count == 0)
+		return;
+	number = vdb_hnsw_ref_number(walk->frontier.heap[0].ref);
+	if (number != walk->prefetched)
+		vdb_hnsw_prefetch(walk->index, number);
+	walk->prefetched = number;
 }
 
 /*
@@ -292,17 +309,14 @@ expand_by_codes(HnswWalk *walk, const HnswNodeView *view, float distance)
 
 	if (n == 0)
 		return;
-	vdb_quant_estimate(&walk->query, view->stored, distance,
-					   vdb_hnsw_factors(index, view->slots, 0),
-					   (Size) index->layout.slot_bytes, n, walk->estimates);
+	vdb_quant_estimate_weighed(&walk->query, view->stored, distance,
+							   vdb_hnsw_factors(index, view->slots, 0),
+							   (Size) index->layout.slot_bytes, n, walk->estimates,
+							   walk->weights);
 	walk->counts.estimates += (uint64) n;
-	for (int i = 0; i < n; i++)
-	{
-		HnswCandidate candidate = {walk->estimates[i], vdb_hnsw_link(index, view->slots, i), false};
-
-		if (vdb_hnsw_set_add(&walk->seen, vdb_hnsw_ref_number(candidate.ref)))
-			push(walk, candidate);
-	}
+	vdb_hnsw_frontier_sight(&walk->frontier, &walk->seen, view->slots,
+							(Size) index->layout.slot_bytes, n, walk->estimates, walk->weights,
+							walk->nnearest < walk->width ? INFINITY : (float) reach(walk));
 }
 
 /*
@@ -330,7 +344,7 @@ expand_by_reading(HnswWalk *walk, HnswCandidate from)
 		CHECK_FOR_INTERRUPTS();
 		if (vdb_hnsw_set_add(&walk->seen, vdb_hnsw_ref_number(candidate.ref)) &&
 			visit(walk, candidate.ref, &candidate.distance))
-			push(walk, candidate);
+			vdb_hnsw_frontier_push(&walk->frontier, candidate);
 	}
 }
 
@@ -385,74 +399,20 @@ vdb_hnsw_walk_count_result(HnswWalk *walk, float distance)
 	note_result(walk, distance);
 }
 
-static void
-push(HnswWalk *walk, HnswCandidate candidate)
-{
-	HnswFrontier *frontier = &walk->frontier;
-	Size		i = frontier->count++;
-
-	if (frontier->count > frontier->capacity)
-	{
-		frontier->capacity *= 2;
-		frontier->heap = (HnswCandidate *) repalloc_huge(frontier->heap,
-														 frontier->capacity * sizeof(HnswCandidate));
-	}
-	for (; i > 0 && frontier->heap[(i - 1) / 2].distance > candidate.distance; i = (i - 1) / 2)
-		frontier->heap[i] = frontier->heap[(i - 1) / 2];
-	frontier->heap[i] = candidate;
-}
-
-static HnswCandidate
-pop(HnswFrontier *frontier)
-{
-	HnswCandidate *heap = frontier->heap;
-	HnswCandidate first = heap[0];
-	HnswCandidate last = heap[--frontier->count];
-	Size		i = 0;
-	Size		child;
-
-	while ((child = 2 * i + 1) < frontier->count)
-	{
-		if (child + 1 < frontier->count && heap[child + 1].distance < heap[child].distance)
-			child++;
-		if (heap[child].distance >= last.distance)
-			break;
-		heap[i] = heap[child];
-		i = child;
-	}
-	heap[i] = last;
-	return first;
-}
-
 /*
  * Bytes that the walk has taken and that grow with it.
  */
 Size
 vdb_hnsw_walk_memory(const HnswWalk *walk)
 {
-	return walk->frontier.capacity * sizeof(HnswCandidate) + walk->seen.bytes;
+	return vdb_hnsw_frontier_memory(&walk->frontier) + walk->seen.bytes;
 }
 
 /*
  * Forgets the farther half of the candidates, as if they had not been seen.
- * Those that have been visited already (their neighbours have not) stay seen: a
- * node is visited once.
  */
 void
 vdb_hnsw_walk_drop_half(HnswWalk *walk)
 {
-	HnswFrontier *frontier = &walk->frontier;
-	Size		keep = frontier->count / 2;
-	HnswCandidate *kept = (HnswCandidate *)
-		MemoryContextAllocHuge(walk->context, Max(keep, 1) * sizeof(HnswCandidate));
-
-	for (Size i = 0; i < keep; i++)
-		kept[i] = pop(frontier);
-	for (Size i = 0; i < frontier->count; i++)
-		if (!frontier->heap[i].is_visited)
-			vdb_hnsw_set_remove(&walk->seen, vdb_hnsw_ref_number(frontier->heap[i].ref));
-	pfree(frontier->heap);
-	frontier->heap = kept;		/* sorted, so a heap */
-	frontier->count = keep;
-	frontier->capacity = Max(keep, 1);
+	vdb_hnsw_frontier_drop_half(&walk->frontier, &walk->seen);
 }

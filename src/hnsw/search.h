@@ -20,12 +20,36 @@ typedef struct HnswCandidate
 	bool		is_visited;		/* only where neighbours have no estimates */
 } HnswCandidate;
 
-/* A binary heap, nearest first */
+/*
+ * What the links seen so far tell of a candidate: each estimates its distance
+ * from another node, and all together do it better than one.
+ */
+typedef struct HnswSighting
+{
+	uint32		number;			/* 0: a free place of the table */
+	float		weight;			/* of all estimates; infinite: visited */
+	float		mean;			/* of them, weighted */
+	float		key;			/* distance of its entry of the heap that counts */
+} HnswSighting;
+
+/*
+ * Candidates: a binary heap, nearest first, and a table of sightings.  A
+ * candidate that comes nearer gets another entry; the one whose distance is the
+ * sighting's key counts.  The first of the heap always is one that counts, at
+ * its mean.  Candidates without a sighting (beyond the most that the table takes,
+ * or when memory was short) keep their first estimate.
+ */
 typedef struct HnswFrontier
 {
 	HnswCandidate *heap;
 	Size		count;
 	Size		capacity;
+	HnswSighting *sightings;
+	uint32		size;			/* of the table, a power of two: 2^(32 - shift) */
+	int			shift;
+	uint32		nsightings;
+	bool		is_sighting;	/* new candidates get one */
+	MemoryContext context;
 } HnswFrontier;
 
 /* A set of node numbers, in chunks that come into being when needed */
@@ -72,9 +96,11 @@ struct HnswWalk
 	int			min_results;	/* that a run looks for, if there are as many */
 	int			max_results;	/* and the most */
 	double		slack;			/* of the estimates, 1 for none */
+	uint32		prefetched;		/* the last node to be */
 	void	   *vector;			/* memory for a vector that is split off */
 	HnswRef    *links;			/* memory for the links of a node */
 	float	   *estimates;
+	float	   *weights;		/* of the estimates */
 	HnswWalkCounts counts;
 	MemoryContext context;		/* of all that it allocates */
 };
@@ -95,6 +121,18 @@ extern void vdb_hnsw_walk_count_result(HnswWalk *walk, float distance);
 extern Size vdb_hnsw_walk_memory(const HnswWalk *walk);
 extern void vdb_hnsw_walk_drop_half(HnswWalk *walk);
 extern void vdb_hnsw_walk_end(HnswWalk *walk);
+
+/* frontier.c */
+extern void vdb_hnsw_frontier_init(HnswFrontier *frontier);
+extern void vdb_hnsw_frontier_clear(HnswFrontier *frontier);
+extern void vdb_hnsw_frontier_push(HnswFrontier *frontier, HnswCandidate candidate);
+extern HnswCandidate vdb_hnsw_frontier_take(HnswFrontier *frontier);
+extern void vdb_hnsw_frontier_settle(HnswFrontier *frontier);
+extern void vdb_hnsw_frontier_sight(HnswFrontier *frontier, HnswNumberSet *seen,
+									const char *links, Size stride, int n,
+									const float *distances, const float *weights, float reach);
+extern void vdb_hnsw_frontier_drop_half(HnswFrontier *frontier, HnswNumberSet *seen);
+extern Size vdb_hnsw_frontier_memory(const HnswFrontier *frontier);
 
 /* numberset.c */
 extern void vdb_hnsw_set_init(HnswNumberSet *set, uint32 capacity);

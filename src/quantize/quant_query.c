@@ -21,6 +21,9 @@
 /* Slots that are worked on at once */
 #define CHUNK 32
 
+/* Squares below this, or above its inverse, weigh like it. */
+#define LEAST_SQUARE 1e-15f
+
 /* q8 is read beyond its end by a vector at most, and multiplied by zeros */
 #define Q8_SLACK 64
 
@@ -28,7 +31,11 @@ static void scale_query(VdbQuery *query, const VdbRotated *vector,
 						double typical_norm, float *out);
 static void quantize_query(VdbQuery *query, const float *x, int16 *t, int8 *q8);
 static void estimate_chunk(const VdbQuery *query, float scale, float base,
-						   VdbCodeRows rows, float *out);
+						   VdbCodeRows rows, float *radius, float *out);
+static float weigh_node(const VdbQuery *query, VdbStoredHeader header, float scale,
+						float distance);
+static void weigh_chunk(float node_weight, float scale, const float *radius, int count,
+						float *out);
 static float as_float(double value);
 
 static Size
@@ -183,35 +190,55 @@ vdb_quant_query_distance(const VdbQuery *query, const void *stored)
  * factors is at factors and each next one stride bytes behind; node is the
  * stored vector of the node and node_distance its vdb_quant_query_distance().  An
  * estimate of a squared distance may be negative.
+ *
+ * weights, if not NULL, gets what each estimate is worth beside others of the
+ * same vector from other nodes: the inverse of its variance, but for a factor
+ * that all have in common; positive and finite (README, "Several estimates").
  */
 void
-vdb_quant_estimate(const VdbQuery *query, const void *node, float node_distance,
-				   const void *factors, Size stride, int count, float *out)
+vdb_quant_estimate_weighed(const VdbQuery *query, const void *node, float node_distance,
+						   const void *factors, Size stride, int count, float *out,
+						   float *weights)
 {
 	const VdbQuantLayout *layout = query->layout;
 	VdbStoredHeader header = vdb_stored_header(node);
 	int			gap = header.exponent - query->unit;
 	float		scale = vdb_power_of_two(Max(Min(gap, VDB_MAX_GAP), -126));
+	float		node_weight = weights ? weigh_node(query, header, scale, node_distance) : 0;
 
 	for (int at = 0; at < count; at += CHUNK)
 	{
 		VdbCodeRows rows;
+		float		radius[CHUNK];
 
 		rows.first = (const uint8 *) factors + at * stride;
 		rows.stride = stride;
 		rows.count = Min(count - at, CHUNK);
 		rows.bytes = layout->code_bytes;
-		estimate_chunk(query, scale, node_distance, rows, out + at);
+		estimate_chunk(query, scale, node_distance, rows, radius, out + at);
+		if (weights)
+			weigh_chunk(node_weight, scale, radius, rows.count, weights + at);
 	}
 }
 
 /*
+ * The same without weights.
+ */
+void
+vdb_quant_estimate(const VdbQuery *query, const void *node, float node_distance,
+				   const void *factors, Size stride, int count, float *out)
+{
+	vdb_quant_estimate_weighed(query, node, node_distance, factors, stride, count, out, NULL);
+}
+
+/*
  * The estimates of at most CHUNK slots; rows.first points at factors.  scale
- * is the node's unit in the query's.
+ * is the node's unit in the query's.  Fills in the radii, CHUNK of them, in the
+ * node's unit.  Loops of constant length are for the compiler's vectors.
  */
 static void
 estimate_chunk(const VdbQuery *query, float scale, float base, VdbCodeRows rows,
-			   float *out)
+			   float *radius, float *out)
 {
 	const VdbQuantLayout *layout = query->layout;
 	const VdbQuantKernels *k = query->kernels;
@@ -219,20 +246,23 @@ estimate_chunk(const VdbQuery *query, float scale, float base, VdbCodeRows rows,
 	float		half_step = query->q8_step * 0.5f;
 	float		self = layout->metric == VDB_METRIC_IP ? 0 : 1;
 	uint16		halves[2 * CHUNK] = {0};
+	uint16		radii[CHUNK] = {0};
 	float		offset[2 * CHUNK];
 	float	   *slope = offset + CHUNK;
-	float		radius[CHUNK];
-	int32		sums[CHUNK];
+	int32		sums[CHUNK] = {0};
+	float		estimates[CHUNK];
 
 	for (int i = 0; i < rows.count; i++)
 	{
 		VdbSlotFactors slot;
 
 		memcpy(&slot, rows.first + i * rows.stride, sizeof(slot));
-		radius[i] = vdb_radius_to_float(slot.radius);
+		radii[i] = slot.radius;
 		halves[i] = slot.offset;
 		halves[CHUNK + i] = slot.slope;
 	}
+	for (int i = 0; i < CHUNK; i++)
+		radius[i] = vdb_radius_to_float(radii[i]);
 	k->from_half(2 * CHUNK, halves, 1, offset);
 
 	rows.first += VDB_SLOT_FACTOR_BYTES;
@@ -243,13 +273,51 @@ estimate_chunk(const VdbQuery *query, float scale, float base, VdbCodeRows rows,
 	else
 		k->sums4(rows, query->q8, sums);
 
-	for (int i = 0; i < rows.count; i++)
+	for (int i = 0; i < CHUNK; i++)
 	{
 		float		y = (float) (2 * sums[i] - doubled_zero) * half_step;
 		float		rho = radius[i] * scale;
 
-		out[i] = base + rho * (self * rho + offset[i] * scale + slope[i] * y);
+		estimates[i] = base + rho * (self * rho + offset[i] * scale + slope[i] * y);
 	}
+	memcpy(out, estimates, (Size) rows.count * sizeof(float));
+}
+
+/*
+ * The inverse of the squared Euclidean distance between query and node.
+ */
+static float
+weigh_node(const VdbQuery *query, VdbStoredHeader header, float scale, float distance)
+{
+	double		squared = distance;
+
+	if (query->layout->metric == VDB_METRIC_IP)
+	{
+		double		norm = vdb_stored_norm(query->layout, &header) * scale;
+
+		squared = query->norm * query->norm + norm * norm + 2 * squared;
+	}
+	return (float) (1 / Min(Max(squared, LEAST_SQUARE), 1 / LEAST_SQUARE));
+}
+
+/*
+ * The weights of at most CHUNK estimates.
+ */
+static void
+weigh_chunk(float node_weight, float scale, const float *radius, int count, float *out)
+{
+	float		weights[CHUNK];
+
+	for (int i = 0; i < CHUNK; i++)
+	{
+		float		rho = radius[i] * scale;
+		float		squared = rho * rho;
+
+		squared = squared > LEAST_SQUARE ? squared : LEAST_SQUARE;
+		squared = squared < 1 / LEAST_SQUARE ? squared : 1 / LEAST_SQUARE;
+		weights[i] = node_weight / squared;
+	}
+	memcpy(out, weights, (Size) count * sizeof(float));
 }
 
 /*

@@ -126,6 +126,21 @@ vdb_quant_vector_norm(const VdbQuantLayout *layout, const void *stored)
 }
 
 /*
+ * ldexp() without a call where its power of two is an ordinary number.
+ */
+static inline double
+scale_exactly(double value, int exponent)
+{
+	uint64		bits = (uint64) (exponent + 1023) << 52;
+	double		power;
+
+	if (abs(exponent) > 1000)
+		return ldexp(value, exponent);
+	memcpy(&power, &bits, sizeof(power));
+	return value * power;
+}
+
+/*
  * The distance of two stored vectors: squared for L2, the negative inner
  * product, for cosine half of the squared distance, or the taxicab distance.
  * Symmetric to the bit; 0 for equal vectors, but for the inner product.
@@ -177,7 +192,7 @@ vdb_quant_vector_distance(const VdbQuantLayout *layout, const VdbQuantKernels *k
 										vdb_stored_codes(b), vdb_power_of_two(-gap));
 	if (layout->metric == VDB_METRIC_COSINE)
 		distance /= 2;
-	return ldexp(distance, 2 * ha.exponent);
+	return scale_exactly(distance, 2 * ha.exponent);
 }
 
 /*

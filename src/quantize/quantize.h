@@ -211,6 +211,9 @@ extern float vdb_quant_query_distance(const VdbQuery *query, const void *stored)
 extern void vdb_quant_estimate(const VdbQuery *query, const void *node,
 							   float node_distance, const void *factors,
 							   Size stride, int count, float *out);
+extern void vdb_quant_estimate_weighed(const VdbQuery *query, const void *node,
+									   float node_distance, const void *factors,
+									   Size stride, int count, float *out, float *weights);
 extern double vdb_quant_query_value(const VdbQuery *query, float distance);
 
 /* quant_bound.c */

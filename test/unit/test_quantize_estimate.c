@@ -11,7 +11,8 @@
  *
  * must have mean 0 and the standard deviation that the README derives.  The
  * cases q = c and q = x, where the formula is exact algebra, bind every factor
- * to within its rounding.
+ * to within its rounding.  The weights of the estimates are checked against what
+ * the formula says of their variance.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,6 +38,7 @@ typedef struct Errors
 	double		squares;
 	double		worst_at_node;	/* q = c, relative to the scale of the terms */
 	double		worst_at_x;		/* q = x */
+	double		worst_weight;	/* of an estimate, relative */
 } Errors;
 
 /* A vector as double precision sees it */
@@ -101,6 +103,21 @@ distance_away(const VdbQuery *query, Exact q, Exact c, double typical_norm)
 }
 
 /*
+ * What an estimate must weigh: the inverse of the square of what its error is
+ * proportional to, in the query's units.
+ */
+static double
+exact_weight(const VdbQuery *query, Exact q, Exact c, double radius, double typical_norm)
+{
+	double		away;
+
+	if (form.layout.metric == VDB_METRIC_IP)
+		q.unit *= typical_norm / query->true_norm;
+	away = exact_l2sq(q, c, form.layout.padded);
+	return ldexp(1, 4 * query->unit) / (radius * radius * away);
+}
+
+/*
  * Estimates all slots for a query and adds the errors, of the exact distance
  * of the query as it was given.
  */
@@ -110,6 +127,7 @@ add_errors(Errors *errors, const VdbRotated *query_vector, double typical_norm,
 {
 	VdbQuery	query;
 	float		estimates[SLOTS];
+	float		weights[SLOTS];
 	Exact		q = {ldexp(1, query_vector->exponent), query_vector->x};
 	double		unit;
 	float		base;
@@ -117,8 +135,8 @@ add_errors(Errors *errors, const VdbRotated *query_vector, double typical_norm,
 	vdb_quant_init_query(&query, &form.layout, form.kernels, query_vector,
 						 typical_norm, query_buffer);
 	base = vdb_quant_query_distance(&query, node);
-	vdb_quant_estimate(&query, node, base, slots + form.layout.slot_bytes - VDB_SLOT_FACTOR_BYTES - form.layout.code_bytes,
-					   form.layout.slot_bytes, SLOTS, estimates);
+	vdb_quant_estimate_weighed(&query, node, base, slots + form.layout.slot_bytes - VDB_SLOT_FACTOR_BYTES - form.layout.code_bytes,
+							   form.layout.slot_bytes, SLOTS, estimates, weights);
 	unit = form.layout.metric == VDB_METRIC_IP ? query.value_scale : ldexp(1, 2 * query.unit);
 	for (int i = 0; i < SLOTS; i++)
 	{
@@ -140,6 +158,8 @@ add_errors(Errors *errors, const VdbRotated *query_vector, double typical_norm,
 			double		e = error * sqrt(form.layout.padded) /
 				(radius * distance_away(&query, q, c, typical_norm));
 
+			errors->worst_weight = Max(errors->worst_weight,
+									   fabs(weights[i] / exact_weight(&query, q, c, radius, typical_norm) - 1));
 			errors->n++;
 			errors->sum += e;
 			errors->squares += e * e;
@@ -237,15 +257,17 @@ test_estimator(VdbMetric metric, VdbVectorCodec codec, int bits)
 		/* float16 factors, 8-bit queries, the decoded query's own rounding */
 		rounding = 0.004 + 0.06 / sqrt(cases[i].code_dims);
 		if (getenv("UNIT_VERBOSE"))
-			printf("# dim %d W %d B %d: bias %.4f, deviation %.4f, expected %.4f; at c %.5f, at x %.5f (%.5f)\n",
+			printf("# dim %d W %d B %d: bias %.4f, deviation %.4f, expected %.4f; at c %.5f, at x %.5f (%.5f); weights %.5f\n",
 				   dim, cases[i].code_dims, bits, bias, deviation, expected,
-				   errors.worst_at_node, errors.worst_at_x, rounding);
+				   errors.worst_at_node, errors.worst_at_x, rounding, errors.worst_weight);
 		/* the slots of a node are not quite independent: 10 instead of 5 sigma */
 		CHECK(fabs(bias) < 10 * deviation / sqrt(errors.n), "dimension %d: bias %.4f of %.4f",
 			  dim, bias, deviation);
 		CHECK(deviation < expected * 1.07 && deviation > expected * 0.88,
 			  "dimension %d: deviation %.4f, expected %.4f", dim, deviation, expected);
 		CHECK(errors.worst_at_node < rounding, "dimension %d at the node: %.5f", dim, errors.worst_at_node);
+		/* the inner product's |q - c| comes from a difference */
+		CHECK(errors.worst_weight < 0.01, "dimension %d: a weight is off by %.5f", dim, errors.worst_weight);
 		CHECK(errors.worst_at_x < rounding, "dimension %d at the neighbour: %.5f", dim, errors.worst_at_x);
 	}
 }
