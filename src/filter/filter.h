@@ -101,7 +101,7 @@ extern bool vdb_filter_find(JsonbContainer *document, const VdbFilterPath *path,
 /* filter_value.c */
 extern int	vdb_filter_compare_values(const JsonbValue *a, const JsonbValue *b);
 
-/* index_query.c */
+/* index_range.c */
 extern void vdb_filter_init(void);
 
 #endif							/* VDB_FILTER_H */

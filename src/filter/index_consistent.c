@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "filter/index_query.h"
-#include "utils/builtins.h"
 
 static GinTernaryValue decide(const VdbIndexQuery *query, const GinTernaryValue *check);
 static GinTernaryValue evaluate_and(const VdbIndexNode *node, const GinTernaryValue *check);
@@ -23,7 +22,6 @@ static GinTernaryValue evaluate_all_keys(const VdbIndexNode *node, const GinTern
 
 PG_FUNCTION_INFO_V1(vdb_index_consistent);
 PG_FUNCTION_INFO_V1(vdb_index_triconsistent);
-PG_FUNCTION_INFO_V1(vdb_index_compare_partial);
 
 /* GIN's consistent, where it is known of each key whether the row has it */
 Datum
@@ -47,34 +45,6 @@ vdb_index_triconsistent(PG_FUNCTION_ARGS)
 	Pointer    *extra_data = (Pointer *) PG_GETARG_POINTER(4);
 
 	PG_RETURN_GIN_TERNARY_VALUE(decide((VdbIndexQuery *) extra_data[0], check));
-}
-
-/*
- * GIN's comparePartial: 0 as long as a key, read from the beginning of the range
- * in ascending order, is within it, then 1.  A range that gives up stops, too,
- * and remembers that (I6).
- *
- * The rows of a pending list come here one by one.  Each has at most one value
- * in the range and another key behind it, which sets the count to zero again.
- */
-Datum
-vdb_index_compare_partial(PG_FUNCTION_ARGS)
-{
-	bytea	   *key = PG_GETARG_BYTEA_PP(1);
-	VdbIndexRange *range = (VdbIndexRange *) PG_GETARG_POINTER(3);
-	int			len = VARSIZE_ANY_EXHDR(key);
-	int			end_len = VARSIZE_ANY_EXHDR(range->end);
-	int			cmp;
-
-	cmp = memcmp(VARDATA_ANY(key), VARDATA_ANY(range->end), Min(len, end_len));
-	if (cmp > 0 || (cmp == 0 && len >= end_len))
-	{
-		range->nread = 0;
-		PG_RETURN_INT32(1);
-	}
-	if (range->limit >= 0 && range->nread++ >= range->limit)
-		range->gave_up = true;
-	PG_RETURN_INT32(range->gave_up ? 1 : 0);
 }
 
 /* Of an unindexed row nothing is known, whatever keys it lacks (I5). */

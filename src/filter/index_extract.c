@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "common/pg_prng.h"
 #include "filter/index_key.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -26,11 +27,13 @@ typedef struct Extraction
 	int			maxkeys;
 	Datum	   *keys;
 	StringInfoData path;
+	bool		is_sampled;
 } Extraction;
 
 static bool extract_object(Extraction *ex, JsonbContainer *object, int depth);
 static bool extract_field(Extraction *ex, const JsonbValue *value, int depth);
 static bool extract_elements(Extraction *ex, JsonbContainer *array, const VdbKey *path);
+static bool add_value_key(Extraction *ex, const JsonbValue *value, const VdbKey *key);
 static bool add_key(Extraction *ex, const VdbKey *key);
 
 PG_FUNCTION_INFO_V1(vdb_index_extract_value);
@@ -47,11 +50,17 @@ vdb_index_extract_value(PG_FUNCTION_ARGS)
 	ex.keys = vdb_palloc_array(Datum, ex.maxkeys);
 	initStringInfo(&ex.path);
 
+	/*
+	 * Not by a hash of the document, since many rows may have the same one.
+	 * The samples that a row happens to have change no answer (I7).
+	 */
+	ex.is_sampled = pg_prng_uint32(&pg_global_prng_state) % VDB_KEY_SAMPLE_RATE == 0;
+
 	vdb_key_start(&key, VDB_KEY_ALL);
 	add_key(&ex, &key);
 	if (JB_ROOT_IS_OBJECT(document) && !extract_object(&ex, &document->root, 1))
 	{
-		ex.nkeys = 1;
+		ex.nkeys = 1;			/* the first is VDB_KEY_ALL */
 		vdb_key_start(&key, VDB_KEY_UNINDEXED);
 		add_key(&ex, &key);
 	}
@@ -111,7 +120,7 @@ extract_field(Extraction *ex, const JsonbValue *value, int depth)
 	vdb_key_start_path(&path, ex->path.data, ex->path.len);
 	key = path;
 	vdb_key_add_value(&key, value, false);
-	if (!add_key(ex, &key))
+	if (!add_value_key(ex, value, &key))
 		return false;
 
 	if (presence != 0)
@@ -145,12 +154,31 @@ extract_elements(Extraction *ex, JsonbContainer *array, const VdbKey *path)
 			VdbKey		key = *path;
 
 			vdb_key_add_value(&key, &element, true);
-			ok = add_key(ex, &key);
+			ok = add_value_key(ex, &element, &key);
 		}
 	}
 	if (it)
 		pfree(it);				/* at the end it frees itself */
 	return ok;
+}
+
+/*
+ * Adds the key of a value and, in a sampled document, a sample of it, unless it
+ * is one of few values that many documents have anyway.
+ */
+static bool
+add_value_key(Extraction *ex, const JsonbValue *value, const VdbKey *key)
+{
+	if (ex->is_sampled && value->type != jbvNull && value->type != jbvBool)
+	{
+		VdbKey		sample;
+
+		vdb_key_start_sample(&sample, key->bytes, key->len);
+		vdb_key_add_number(&sample, pg_prng_uint32(&pg_global_prng_state));
+		if (!add_key(ex, &sample))
+			return false;
+	}
+	return add_key(ex, key);
 }
 
 /* Adds a key; GIN removes duplicates.  False if it is one too many. */

@@ -114,10 +114,11 @@ make_range(VdbIndexQuery *query, const VdbKey *path, const VdbFilter *filter)
 		return vdb_index_make_node(VDB_INDEX_ANY_KEY); /* empty */
 
 	range = palloc0(sizeof(VdbIndexRange));
+	range->begin = vdb_key_datum(&lower);
 	range->end = DatumGetByteaPP(vdb_key_datum(&upper));
+	range->gave_up = true;		/* until vdb_index_add_ranges() adds its key */
 	node = vdb_index_make_node(VDB_INDEX_RANGE);
 	node->range = range;
-	node->first = vdb_index_add_key(query, &lower, true, range);
 	node->nkeys = 1;
 	node->nexact = lower.is_exact && upper.is_exact ? 1 : 0;
 	return node;

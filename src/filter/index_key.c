@@ -76,6 +76,21 @@ vdb_key_start_path(VdbKey *key, const char *path, int len)
 	}
 }
 
+/* Begins a sample of another key. */
+void
+vdb_key_start_sample(VdbKey *sample, const unsigned char *bytes, int len)
+{
+	vdb_key_start(sample, VDB_KEY_SAMPLE);
+	add_uint32(sample, hash_bytes(bytes, len));
+}
+
+/* Ends a sample. */
+void
+vdb_key_add_number(VdbKey *key, uint32 number)
+{
+	add_uint32(key, number);
+}
+
 /* Ends a key that has no value. */
 void
 vdb_key_add_tag(VdbKey *key, VdbKeyTag tag)

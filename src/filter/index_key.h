@@ -16,7 +16,8 @@
 /* First byte of a key. */
 typedef enum VdbKeyClass
 {
-	VDB_KEY_ALL = 1,			/* every document has this key */
+	VDB_KEY_SAMPLE = 1,			/* a hash of another key follows, and an arbitrary number */
+	VDB_KEY_ALL,				/* every document has this key */
 	VDB_KEY_UNINDEXED,			/* documents with too many keys have it */
 	VDB_KEY_PATH,				/* the path and a zero byte follow */
 	VDB_KEY_HASHED_PATH			/* a hash of the path follows */
@@ -46,6 +47,9 @@ typedef enum VdbKeyTag
 #define VDB_KEY_MAX_STRING	48	/* bytes; behind so many follows a hash */
 #define VDB_KEY_MAX_DIGITS	12	/* groups of four decimal digits */
 
+/* One document in so many is sampled (I7). */
+#define VDB_KEY_SAMPLE_RATE 64
+
 /* A key under construction, no longer than the limits above make it. */
 typedef struct VdbKey
 {
@@ -60,6 +64,8 @@ extern void vdb_key_add_tag(VdbKey *key, VdbKeyTag tag);
 extern void vdb_key_add_value(VdbKey *key, const JsonbValue *value, bool is_element);
 extern void vdb_key_add_lower(VdbKey *key, const VdbFilterBound *bound, int type);
 extern void vdb_key_add_upper(VdbKey *key, const VdbFilterBound *bound, int type);
+extern void vdb_key_start_sample(VdbKey *sample, const unsigned char *bytes, int len);
+extern void vdb_key_add_number(VdbKey *key, uint32 number);
 extern int	vdb_key_presence_tag(const JsonbValue *value);
 extern int	vdb_key_compare(const VdbKey *a, const VdbKey *b);
 extern Datum vdb_key_datum(const VdbKey *key);

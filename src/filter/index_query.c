@@ -13,36 +13,12 @@
 #include "postgres.h"
 
 #include "filter/index_query.h"
-#include "utils/guc.h"
-
-/* Conditions that would exceed this are left to the recheck. */
-#define MAX_QUERY_KEYS 20000
-
-/* vecdb.index_range_limit */
-static int	range_limit = 20000;
 
 static VdbIndexNode *make_root(VdbIndexQuery *query, VdbIndexNode *condition);
-static void limit_ranges(const VdbIndexQuery *query, const VdbIndexNode *node,
-						 bool is_limited);
 static int	add_values(VdbIndexQuery *query, const VdbKey *path, bool is_element,
 					   const JsonbValue *values, int nvalues, bool is_exact);
 
 PG_FUNCTION_INFO_V1(vdb_index_extract_query);
-
-/* Called once from _PG_init: defines the setting. */
-void
-vdb_filter_init(void)
-{
-	DefineCustomIntVariable("vecdb.index_range_limit",
-							"Number of values of a range that an index reads where an equality holds, too.",
-							"Rows that the equality leaves are then rechecked. -1 reads all of a range, 0 none.",
-							&range_limit,
-							20000,
-							-1, INT_MAX,
-							PGC_USERSET,
-							0,
-							NULL, NULL, NULL);
-}
 
 /* GIN's extractQuery: the keys to look up for a filter or a contained document */
 Datum
@@ -59,7 +35,7 @@ vdb_index_extract_query(PG_FUNCTION_ARGS)
 	int			i;
 
 	vdb_key_start(&key, VDB_KEY_UNINDEXED);
-	vdb_index_add_key(query, &key, false, NULL);
+	vdb_index_add_key(query, vdb_key_datum(&key), false, NULL);
 
 	if (strategy == VDB_INDEX_MATCH)
 		condition = vdb_index_make_match(query, vdb_filter_compile(argument, NULL));
@@ -68,7 +44,7 @@ vdb_index_extract_query(PG_FUNCTION_ARGS)
 		Assert(strategy == VDB_INDEX_CONTAINS);
 		condition = vdb_index_make_contained(query, &argument->root);
 	}
-	limit_ranges(query, condition, false);
+	vdb_index_add_ranges(query, condition);
 	query->root = make_root(query, condition);
 
 	*nkeys = query->nkeys;
@@ -89,7 +65,7 @@ vdb_index_extract_query(PG_FUNCTION_ARGS)
  * is_common: many rows may have it.
  */
 int
-vdb_index_add_key(VdbIndexQuery *query, const VdbKey *key, bool is_common,
+vdb_index_add_key(VdbIndexQuery *query, Datum key, bool is_common,
 				  VdbIndexRange *range)
 {
 	int			n = query->nkeys++;
@@ -108,7 +84,7 @@ vdb_index_add_key(VdbIndexQuery *query, const VdbKey *key, bool is_common,
 		query->ranges = repalloc(query->ranges, query->maxkeys * sizeof(VdbIndexRange *));
 		query->common = repalloc(query->common, query->maxkeys * sizeof(GinTernaryValue));
 	}
-	query->keys[n] = vdb_key_datum(key);
+	query->keys[n] = key;
 	query->ranges[n] = range;
 	query->common[n] = is_common ? GIN_MAYBE : GIN_FALSE;
 	return n;
@@ -131,7 +107,7 @@ vdb_index_make_tag(VdbIndexQuery *query, const VdbKey *path, VdbKeyTag tag)
 	VdbKey		key = *path;
 
 	vdb_key_add_tag(&key, tag);
-	node->first = vdb_index_add_key(query, &key, true, NULL);
+	node->first = vdb_index_add_key(query, vdb_key_datum(&key), true, NULL);
 	node->nkeys = 1;
 	node->nexact = key.is_exact ? 1 : 0;
 	return node;
@@ -147,7 +123,7 @@ vdb_index_make_values(VdbIndexQuery *query, VdbIndexNodeKind kind, const VdbKey 
 {
 	VdbIndexNode *node = vdb_index_make_node(kind);
 
-	if (nvalues > MAX_QUERY_KEYS - query->nkeys)
+	if (nvalues > VDB_INDEX_MAX_KEYS - query->nkeys)
 		return vdb_index_make_node(VDB_INDEX_UNKNOWN);
 
 	node->first = query->nkeys;
@@ -174,7 +150,7 @@ add_values(VdbIndexQuery *query, const VdbKey *path, bool is_element,
 		{
 			bool		is_common = values[i].type == jbvNull || values[i].type == jbvBool;
 
-			vdb_index_add_key(query, &key, is_common, NULL);
+			vdb_index_add_key(query, vdb_key_datum(&key), is_common, NULL);
 			nadded++;
 		}
 	}
@@ -198,32 +174,9 @@ make_root(VdbIndexQuery *query, VdbIndexNode *condition)
 
 	vdb_key_start(&key, VDB_KEY_ALL);
 	all = vdb_index_make_node(VDB_INDEX_ANY_KEY);
-	all->first = vdb_index_add_key(query, &key, true, NULL);
+	all->first = vdb_index_add_key(query, vdb_key_datum(&key), true, NULL);
 	all->nkeys = all->nexact = 1;
 	root = vdb_index_make_node(VDB_INDEX_AND);
 	root->children = list_make2(all, condition);
 	return root;
-}
-
-/*
- * Lets ranges give up where an AND has few rows without them.  A range is
- * wanted in full beside keys that many rows may have.
- */
-static void
-limit_ranges(const VdbIndexQuery *query, const VdbIndexNode *node, bool is_limited)
-{
-	ListCell   *lc;
-
-	if (node->kind == VDB_INDEX_AND)
-	{
-		foreach(lc, node->children)
-		{
-			if (vdb_index_evaluate(lfirst(lc), query->common) == GIN_FALSE)
-				is_limited = true;
-		}
-	}
-	foreach(lc, node->children)
-		limit_ranges(query, lfirst(lc), is_limited);
-	if (node->kind == VDB_INDEX_RANGE)
-		node->range->limit = is_limited ? range_limit : -1;
 }

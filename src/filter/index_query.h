@@ -11,6 +11,10 @@
 #include "filter/index_key.h"
 
 #include "access/gin.h"
+#include "portability/instr_time.h"
+
+/* The keys of a query; what would exceed this is left to the recheck. */
+#define VDB_INDEX_MAX_KEYS	20000
 
 /* Strategy numbers: the operators of the class. */
 #define VDB_INDEX_MATCH		1	/* jsonb @~ vecdb_filter */
@@ -29,27 +33,32 @@ typedef enum VdbIndexNodeKind
 } VdbIndexNodeKind;
 
 /*
- * A range of keys: from the key in the query up to end, which is outside.  GIN
- * reads all of them when a scan starts, before it knows how few rows the other
- * conditions leave.  Where they can do without it, a range gives up after so
- * many keys, and the recheck decides (I6).
+ * A range of keys, from begin up to end, which is outside; GIN's extra_data of
+ * its key.  index_range.c says what samples and limits are.
  */
 typedef struct VdbIndexRange
 {
+	Datum		begin;
 	bytea	   *end;
-	int			limit;			/* keys to read at most; -1: all */
+	List	   *limits;			/* of List * of samples; NIL: read all of it */
+	bool		gave_up;		/* nothing is known about its rows (I6) */
+	bool		is_sample;
+	int			nsampled;		/* sample: its keys; -1: not known */
+
+	/* while it is read */
 	int			nread;
-	bool		gave_up;
+	instr_time	start;
 } VdbIndexRange;
 
 typedef struct VdbIndexNode
 {
 	VdbIndexNodeKind kind;
 	List	   *children;		/* of VdbIndexNode *; AND, OR, NOT */
-	int			first;			/* ANY_KEY, ALL_KEYS, RANGE: keys in the query */
+	int			first;			/* ANY_KEY, ALL_KEYS, RANGE: keys of the query */
 	int			nkeys;
 	int			nexact;			/* so many of them, the first, are exact */
 	VdbIndexRange *range;		/* RANGE */
+	List	   *samples;		/* ANY_KEY, ALL_KEYS: ranges that count rows */
 } VdbIndexNode;
 
 /*
@@ -73,7 +82,7 @@ typedef struct VdbIndexQuery
 } VdbIndexQuery;
 
 /* index_query.c */
-extern int	vdb_index_add_key(VdbIndexQuery *query, const VdbKey *key, bool is_common,
+extern int	vdb_index_add_key(VdbIndexQuery *query, Datum key, bool is_common,
 							  VdbIndexRange *range);
 extern VdbIndexNode *vdb_index_make_node(VdbIndexNodeKind kind);
 extern VdbIndexNode *vdb_index_make_tag(VdbIndexQuery *query, const VdbKey *path,
@@ -88,6 +97,9 @@ extern VdbIndexNode *vdb_index_make_match(VdbIndexQuery *query, const VdbFilter 
 /* index_contained.c */
 extern VdbIndexNode *vdb_index_make_contained(VdbIndexQuery *query,
 											  JsonbContainer *contained);
+
+/* index_range.c */
+extern void vdb_index_add_ranges(VdbIndexQuery *query, VdbIndexNode *condition);
 
 /* index_consistent.c */
 extern GinTernaryValue vdb_index_evaluate(const VdbIndexNode *node,
