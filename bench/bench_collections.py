@@ -176,9 +176,6 @@ class Web:
             self.serve("start", "--port", str(self.port), "--db-host", server.socket, "--db-port",
                        "5432", "--db-name", DATABASE, "--pool", "1", "--wait", "60")
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-            self.post({"vector": None})
-            self.backends = [pid for pid, in session.run(
-                "SELECT pid FROM pg_stat_activity WHERE application_name = 'vecdb-http'")]
 
     @staticmethod
     def free_port():
@@ -203,10 +200,11 @@ class Web:
         answer = self.connection.getresponse()
         return answer.status, answer.read()
 
-    def cpu(self, name):
-        """Returns the CPU seconds of PostgREST, nginx or the backend."""
+    def cpu(self, session, name):
+        """Returns the CPU seconds of PostgREST, nginx or its backends."""
         if name == "backend":
-            pids = self.backends
+            pids = [pid for pid, in session.run(
+                "SELECT pid FROM pg_stat_activity WHERE application_name = 'vecdb-http'")]
         else:
             pid = int((self.directory / "run" / f"{name}.pid").read_text())
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -231,9 +229,9 @@ class Web:
 
         run()
         names = ("backend", "postgrest", "nginx")
-        before = {name: self.cpu(name) for name in names}
+        before = {name: self.cpu(session, name) for name in names}
         times = run()
-        values = {name: (self.cpu(name) - before[name]) * 1e6 / len(bodies) for name in names}
+        values = {name: (self.cpu(session, name) - before[name]) * 1e6 / len(bodies) for name in names}
         values["wall"] = float(np.median(times))
         track(session, "all")
         run()
