@@ -176,9 +176,6 @@ class Web:
             self.serve("start", "--port", str(self.port), "--db-host", server.socket, "--db-port",
                        "5432", "--db-name", DATABASE, "--pool", "1", "--wait", "60")
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-            self.post({"vector": None})
-            self.backends = [pid for pid, in session.run(
-                "SELECT pid FROM pg_stat_activity WHERE application_name = 'vecdb-http'")]
 
     @staticmethod
     def free_port():
@@ -203,10 +200,11 @@ class Web:
         answer = self.connection.getresponse()
         return answer.status, answer.read()
 
-    def cpu(self, name):
-        """Returns the CPU seconds of PostgREST, nginx or the backend."""
+    def cpu(self, session, name):
+        """Returns the CPU seconds of PostgREST, nginx or its backends."""
         if name == "backend":
-            pids = self.backends
+            pids = [pid for pid, in session.run(
+                "SELECT pid FROM pg_stat_activity WHERE application_name = 'vecdb-http'")]
         else:
             pid = int((self.directory / "run" / f"{name}.pid").read_text())
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -231,9 +229,9 @@ class Web:
 
         run()
         names = ("backend", "postgrest", "nginx")
-        before = {name: self.cpu(name) for name in names}
+        before = {name: self.cpu(session, name) for name in names}
         times = run()
-        values = {name: (self.cpu(name) - before[name]) * 1e6 / len(bodies) for name in names}
+        values = {name: (self.cpu(session, name) - before[name]) * 1e6 / len(bodies) for name in names}
         values["wall"] = float(np.median(times))
         track(session, "all")
         run()
@@ -246,32 +244,33 @@ class Web:
 
 def sql_row(name, v):
     s = v["statements"]
-    planned = v["planned"] - v["search"]
-    return (f"| {name} | {v['search']:.0f} | {v['registry']:.1f} | {s.search:.0f} | "
-            f"{s.planning:.1f} | {planned:.0f} | {v['first']:.0f} | {v['strategy']} |")
+    return (f"| {name} | {v['search']:.0f} | {v['registry']:.1f} | {s.planning:.1f} | "
+            f"{s.search:.0f} | {v['planned']:.0f} | {v['first']:.0f} | {v['strategy']} |")
 
 
 def http_row(name, v):
     s = v["statements"]
     return (f"| {name} | {v['wall']:.0f} | {v['nginx']:.0f} | {v['postgrest']:.0f} | "
-            f"{v['backend']:.0f} | {s.search:.0f} | {s.planning:.1f} | {s.plans:.2f} |")
+            f"{v['backend']:.0f} | {s.planning:.1f} | {s.plans:.2f} | {s.search:.0f} |")
 
 
-def report(a, sql, web):
+def report_sql(a, sql):
     print(f"\n{a.rows:,} points, {a.dimension} dimensions, cosine, top_k 10, with metadata; "
           "us a search\n")
-    print("| filter | all, CPU | registry, CPU | search itself | planning | planning if not kept, "
-          "CPU | first of a session, CPU | strategy |")
+    print("| filter | all, CPU | registry, CPU | planning | search itself | all if planned each "
+          "time, CPU | first of a session, CPU | strategy |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, values in sql.items():
-        print(sql_row(name, values))
-    if web:
-        print("\nOver HTTP, one client\n")
-        print("| filter | wall | nginx, CPU | PostgREST, CPU | backend, CPU | search itself | "
-              "planning | plans |")
-        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-        for name, values in web.items():
-            print(http_row(name, values))
+        print(sql_row(name, values), flush=True)
+
+
+def report_http(web):
+    print("\nOver HTTP, one client; us a request\n")
+    print("| filter | elapsed | nginx, CPU | PostgREST, CPU | backend, CPU | planning | plans "
+          "made | search itself |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, values in web.items():
+        print(http_row(name, values))
 
 
 def parse_args():
@@ -300,6 +299,7 @@ def run(a, server, directory):
         table = load(session, a, vectors)
         for name, condition in FILTERS.items():
             sql[name] = measure_sql(server, a, table, queries, json.dumps(condition))
+        report_sql(a, sql)
         if not a.no_http:
             served = Web(server, directory)
             try:
@@ -307,7 +307,7 @@ def run(a, server, directory):
                     web[name] = served.measure(session, queries, json.dumps(condition), table)
             finally:
                 served.stop()
-    report(a, sql, web)
+            report_http(web)
 
 
 def main():

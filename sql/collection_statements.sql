@@ -109,7 +109,7 @@ SELECT vecdb.upsert('c', json_agg(json_build_object('id', 'p' || i, 'vector', js
 SELECT tab('c') AS tab \gset
 ANALYZE :tab;
 SELECT id FROM vecdb.search('c', '[1000,0,0]', 3);
-SELECT strategy, reason, advice FROM vecdb.last_search();
+SELECT strategy, advice FROM vecdb.last_search();
 SELECT indexrelid::regclass AS hnsw FROM pg_index JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = relam
 	WHERE indrelid = :'tab'::regclass AND amname = 'hnsw' \gset
 BEGIN;

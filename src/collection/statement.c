@@ -374,10 +374,12 @@ find_types(ExtensionTypes *types)
 }
 
 /*
- * The innermost query has an order that the index gives; equal distances are
- * then put in order of id.  d is NaN for a zero vector under cosine.  NaN sorts
- * last and the distance grows, so both outer conditions only cut off the end.
- * The constant limit in the middle is the planner's, see limit_class().
+ * The innermost query finds the rows.  Equal distances are in order of id
+ * there, so that pages of one result have no row twice and miss none: the scan
+ * goes on until the distance of the last row has ended.  d is NaN for a zero
+ * vector under cosine.  NaN sorts last and the distance grows, so both outer
+ * conditions only cut off the end.  The constant limit in the middle is the
+ * planner's, see limit_class().
  */
 static char *
 search_text(const StatementSource *source, const ExtensionTypes *types)
@@ -399,7 +401,7 @@ search_text(const StatementSource *source, const ExtensionTypes *types)
 					"SELECT id, embedding OPERATOR(%s.%s) $1 AS d, "
 					"CASE WHEN $7 THEN metadata END AS metadata, "
 					"CASE WHEN $8 THEN embedding END AS embedding "
-					"FROM vecdb_data.c_" INT64_FORMAT "%s ORDER BY d LIMIT $3"
+					"FROM vecdb_data.c_" INT64_FORMAT "%s ORDER BY d, id LIMIT $3"
 					") n LIMIT " INT64_FORMAT ") s WHERE d <> 'NaN' AND %s %s $6 "
 					"ORDER BY d, id LIMIT $4 OFFSET $5",
 					score, types->schema, operators[distance], source->collection->id,
