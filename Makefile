@@ -80,6 +80,10 @@ format:
 bench: $(BENCH_PROGRAMS)
 	bench/run
 
+# PostgreSQL's own regression and isolation tests with the library loaded.
+test-core: all
+	PG_CONFIG=$(PG_CONFIG) test/core/run
+
 # The hnsw index beside pgvector's: a server of its own, hours, resumable.
 # BENCH_INDEX="--quick" or any other options of bench/bench_index.py.
 PYTHON ?= python3
@@ -107,7 +111,8 @@ help:
 	@echo 'make bench      micro-benchmarks and query benchmarks (long)'
 	@echo 'make bench-index  the hnsw index beside pgvector (hours; resumable)'
 	@echo 'make bench-filter  filtered searches beside pgvector (hours; resumable)'
+	@echo 'make test-core  the tests of PostgreSQL itself with vecdb loaded'
 	@echo 'make soak       crashes and collisions for SOAK_MINUTES (10), SOAK_CLIENTS (16)'
 	@echo './vecdb test    every suite, with all its set-up'
 
-.PHONY: unit lint format bench bench-index bench-filter soak help
+.PHONY: unit lint format bench bench-index bench-filter test-core soak help

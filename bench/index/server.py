@@ -21,6 +21,7 @@ from . import figures
 
 SETTINGS = {
     "listen_addresses": "",
+    "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "20",
     "fsync": "off",
@@ -135,7 +136,7 @@ class Server:
         self.start(**settings)
 
     def connect(self, database):
-        return psycopg.connect(host=self.socket, user="postgres", dbname=database,
+        return psycopg.connect(host=self.socket, port=5432, user="postgres", dbname=database,
                                autocommit=True)
 
     def session(self, database):
