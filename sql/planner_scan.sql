@@ -74,6 +74,8 @@ SET vecdb.filter_strategy = exact;
 SELECT * FROM explain_scan($$SELECT id FROM item WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10$$);
 SET vecdb.filter_strategy = graph;
 SELECT * FROM explain_scan($$SELECT id FROM item WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10$$);
+SET vecdb.filter_strategy = index;
+SELECT * FROM explain_scan($$SELECT id FROM item WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10$$);
 -- no bitmap: the nearest that is possible
 SELECT * FROM explain_scan($$SELECT id FROM item WHERE id % 3 = 0 ORDER BY v <-> make_vector(0) LIMIT 10$$);
 SET vecdb.filter_strategy = exact;
@@ -84,12 +86,13 @@ RESET vecdb.filter_strategy;
 SELECT condition, array_agg(DISTINCT n) AS n, bool_and(same) FILTER (WHERE setting = 'vector') AS vector,
 	   bool_and(same) FILTER (WHERE setting = 'exact') AS exact,
 	   bool_and(same) FILTER (WHERE setting = 'graph') AS graph,
+	   bool_and(same) FILTER (WHERE setting = 'index') AS index,
 	   bool_and(same) FILTER (WHERE setting = 'auto') AS auto
 FROM unnest(ARRAY['tenth = 3', 'rare = 7', 'rare = 9999', 'id % 3 = 0', 'id % 400 = 7',
 				  'tenth = 3 AND rare < 100', 'tenth = 3 OR rare = 4', 'tenth = 3 AND id % 7 = 0',
 				  'meta @> ''{"part": 5}''', 'id < 4001', 'id < 0', 'tenth IN (1, 2)',
 				  'tenth = 3 AND id % 10 = 0']) WITH ORDINALITY c (condition, c),
-	 unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+	 unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	 unnest(ARRAY[1, 10, 500]) k,
 	 compare(format('SELECT id FROM item WHERE %s ORDER BY v <-> make_vector(%s) LIMIT %s',
 					condition, k, k), setting)
@@ -130,7 +133,7 @@ EXPLAIN (COSTS OFF) EXECUTE by_tenth(make_vector(1), 3, 4);
 EXPLAIN (COSTS OFF) EXECUTE by_meta(make_vector(1), 3, 4, '{"part": 8}');
 SELECT setting, strategy('EXECUTE by_tenth(make_vector(1), 3, 4)', setting),
 	   strategy('EXECUTE by_meta(make_vector(1), 3, 4, ''{"part": 8}'')', setting)
-FROM unnest(ARRAY['vector', 'exact', 'graph']) setting;
+FROM unnest(ARRAY['vector', 'exact', 'graph', 'index']) setting;
 EXECUTE by_tenth(make_vector(1), 3, 4);
 SELECT id FROM (SELECT id, v <-> make_vector(1) AS d FROM item WHERE tenth = 4) i ORDER BY d, id LIMIT 3;
 EXECUTE by_meta(make_vector(1), 3, 4, '{"part": 8}');

@@ -82,7 +82,7 @@ CREATE INDEX tied_v ON tied USING hnsw (v vector_l2_ops);
 CREATE INDEX tied_even ON tied (even);
 VACUUM ANALYZE tied;
 SELECT setting, count(*), min(id), max(id), bool_and(even) AS even
-FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) WITH ORDINALITY s (setting, o),
+FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) WITH ORDINALITY s (setting, o),
 	 set_config('vecdb.filter_strategy', setting, false),
 	 LATERAL (SELECT * FROM tied WHERE even AND set_config IS NOT NULL ORDER BY v <-> '[0,0]' FETCH FIRST 3 ROWS WITH TIES) t
 GROUP BY o, setting ORDER BY o;
@@ -115,7 +115,7 @@ BEGIN
 	SELECT count(DISTINCT i) INTO nids FROM unnest(ids) i WHERE i % 2 = 0;
 END $$;
 SELECT setting, n, nids, late <= 20 AS few_late
-FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) WITH ORDINALITY s (setting, o), fetch_all(setting, 1)
+FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) WITH ORDINALITY s (setting, o), fetch_all(setting, 1)
 ORDER BY o;
 -- what is remembered of returned rows is bounded
 SET work_mem = '64kB';
@@ -158,7 +158,7 @@ SELECT * FROM explain_scan($$SELECT o.id, n.id FROM (SELECT * FROM item WHERE id
 	LATERAL (SELECT id FROM item i WHERE i.tenth = o.tenth ORDER BY i.v <-> o.v LIMIT 2) n$$);
 RESET vecdb.filter_strategy;
 SELECT setting, bool_and(same) AS same, min(n) AS n
-FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	 compare('SELECT (o.id, n.id) FROM (SELECT * FROM item WHERE id <= 30) o,
 	LATERAL (SELECT id FROM item i WHERE i.tenth = o.tenth ORDER BY i.v <-> o.v LIMIT 5) n', setting)
 GROUP BY setting ORDER BY setting;
@@ -168,7 +168,7 @@ SELECT * FROM explain_scan($$SELECT o.id, n.id FROM (SELECT * FROM item WHERE id
 	LATERAL (SELECT id FROM item i WHERE i.tenth = 4 ORDER BY i.v <-> o.v LIMIT 2) n$$);
 RESET vecdb.filter_strategy;
 SELECT setting, bool_and(same) AS same, min(n) AS n
-FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	 compare('SELECT (o.id, n.id) FROM (SELECT * FROM item WHERE id <= 30) o,
 	LATERAL (SELECT id FROM item i WHERE i.tenth = 4 ORDER BY i.v <-> o.v LIMIT 5) n', setting)
 GROUP BY setting ORDER BY setting;
@@ -194,7 +194,7 @@ BEGIN
 END $$;
 SELECT setting, memory_of_loops(setting, 20) > 0 AS is_warm,
 	   (memory_of_loops(setting, 1020) - memory_of_loops(setting, 20)) / 1000 < 100 AS is_constant
-FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting;
+FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting;
 
 -- 3. joins and EXISTS
 CREATE TABLE part (id int PRIMARY KEY, name text);
@@ -224,14 +224,14 @@ VACUUM ANALYZE parted;
 SET vecdb.filter_strategy = vector;
 SELECT * FROM explain_scan('SELECT id FROM parted WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10');
 RESET vecdb.filter_strategy;
-SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	compare('SELECT id FROM parted WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10', setting) ORDER BY 1;
 SELECT n, same FROM compare('SELECT id FROM parted WHERE tenth = 3 AND id < 1000 ORDER BY v <-> make_vector(0) LIMIT 200');
 CREATE TABLE heir () INHERITS (item);
 INSERT INTO heir SELECT id + 10000, tenth, rare, meta, v FROM item WHERE id % 9 = 0;
 CREATE INDEX heir_v ON heir USING hnsw (v vector_l2_ops);
 ANALYZE heir;
-SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	compare('SELECT (tableoid::regclass, id) FROM item WHERE tenth = 3 ORDER BY v <-> make_vector(0), id LIMIT 50', setting) ORDER BY 1;
 DROP TABLE heir;
 
@@ -259,9 +259,9 @@ SET ROLE regress_scan_reader;
 SET vecdb.filter_strategy = vector;
 SELECT * FROM explain_scan('SELECT id FROM item WHERE rare < 300 AND seen(id) ORDER BY v <-> make_vector(0) LIMIT 10');
 RESET vecdb.filter_strategy;
-SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	compare('SELECT id FROM item WHERE rare < 300 AND seen(id) ORDER BY v <-> make_vector(0) LIMIT 10', setting) ORDER BY 1;
-SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	compare('SELECT id FROM guarded WHERE rare < 300 AND seen(id) ORDER BY v <-> make_vector(0) LIMIT 10', setting) ORDER BY 1;
 RESET ROLE;
 ALTER TABLE item DISABLE ROW LEVEL SECURITY;
@@ -275,7 +275,7 @@ SET LOCAL vecdb.filter_strategy = exact;
 SELECT * FROM explain_scan('SELECT id FROM item WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10');
 SET LOCAL vecdb.filter_strategy = auto;
 SELECT id FROM item WHERE tenth = 3 AND id % 2 = 1 ORDER BY v <-> '[1,2,3]' LIMIT 3;
-SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'auto']) setting,
+SELECT setting, n, same FROM unnest(ARRAY['vector', 'exact', 'graph', 'index', 'auto']) setting,
 	compare('SELECT id FROM item WHERE tenth = 3 AND id % 2 = 1 ORDER BY v <-> make_vector(0) LIMIT 10', setting) ORDER BY 1;
 SELECT n, same FROM compare('SELECT (SELECT i.id FROM item i WHERE i.rare = p.id ORDER BY i.v <-> make_vector(p.id) LIMIT 1) FROM part p');
 SELECT n, same FROM compare('SELECT id FROM parted WHERE tenth = 3 ORDER BY v <-> make_vector(0) LIMIT 10', 'graph');

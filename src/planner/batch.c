@@ -33,7 +33,7 @@ static void take_hits(VdbScanState *state);
 static bool check_hit(VdbScanState *state, VdbScanRow *row);
 static void keep_taken(VdbScanState *state, const ItemPointerData *tid);
 static void keep_row(VdbScanState *state, const VdbScanRow *row);
-static void complete_batch(VdbScanState *state);
+static bool complete_batch(VdbScanState *state);
 
 #define ST_SORT sort_rows
 #define ST_ELEMENT_TYPE VdbScanRow
@@ -88,8 +88,7 @@ next_batch(VdbScanState *state)
 		if (state->phase != VDB_SCAN_WALK)
 			return false;
 	}
-	complete_batch(state);
-	return true;
+	return complete_batch(state);
 }
 
 /*
@@ -226,9 +225,10 @@ keep_row(VdbScanState *state, const VdbScanRow *row)
 
 /*
  * Puts the rows in order, and takes hits as long as one may be nearer than the
- * last of the batch.
+ * last of the batch.  Where the index was read for the nearest hits only, and
+ * they do not reach so far, there may be others: false, the graph is left.
  */
-static void
+static bool
 complete_batch(VdbScanState *state)
 {
 	VdbWalk    *walk = &state->walk;
@@ -250,6 +250,13 @@ complete_batch(VdbScanState *state)
 			walk->rows[place] = walk->rows[place - 1];
 		walk->rows[place] = row;
 	}
+	if (walk->is_sweep && !vdb_hnsw_search_peek(walk->search, &hit) &&
+		!vdb_hnsw_search_is_exhausted(walk->search))
+	{
+		vdb_scan_add_reason(state, "more rows were wanted than had been looked for");
+		vdb_scan_exact(state);
+		return false;
+	}
 	walk->nbatch = walk->batch_rows;
 	if (walk->nreturned == 0 && walk->allowed == NULL)
 		vdb_scan_add_reason(state, "%.0f of %.0f rows near the query passed",
@@ -258,4 +265,5 @@ complete_batch(VdbScanState *state)
 	if (state->fetch != NULL)
 		table_index_fetch_reset(state->fetch);
 	vdb_scan_report(state);
+	return true;
 }

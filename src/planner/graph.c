@@ -32,8 +32,9 @@
  * To find about all of the `rank` nearest rows, those near that rank above all,
  * a walk goes for so many times as many; README.md, "Constants".
  */
-#define DEPTH 1.5
+#define DEPTH 2.0
 
+static void end_here(VdbWalk *walk);
 static bool is_preferred(const VdbScanState *state);
 static void give_up(VdbScanState *state);
 static bool uses_much_memory(const VdbScanState *state);
@@ -149,9 +150,8 @@ vdb_graph_is_beyond_bound(VdbScanState *state)
 	}
 	if (walk->is_sweep || state->facts.nodes < vdb_hnsw_search_ef(walk->search))
 		return false;
-	if (isinf(frontier))
-		return frontier > 0;
-	return frontier > bound + BOUND_SLACK * Max(fabs(bound), fabs(Min(walk->nearest, frontier)));
+	return !isinf(frontier) &&
+		frontier > bound + BOUND_SLACK * Max(fabs(bound), fabs(Min(walk->nearest, frontier)));
 }
 
 /*
@@ -166,8 +166,14 @@ vdb_graph_go_on(VdbScanState *state)
 
 	if (!has_hits && walk_state->is_done && vdb_hnsw_search_is_exhausted(walk_state->search))
 	{
-		vdb_scan_add_reason(state, "the graph has no more rows");
-		vdb_scan_exact(state);
+		if (walk_state->is_sweep)
+			end_here(walk_state);
+		else
+		{
+			/* it may have dropped some for want of memory */
+			vdb_scan_add_reason(state, "the graph has no more rows");
+			vdb_scan_exact(state);
+		}
 	}
 	else if (uses_much_memory(state))
 	{
@@ -187,6 +193,16 @@ vdb_graph_go_on(VdbScanState *state)
 		vdb_scan_add_reason(state, "more rows were wanted than had been looked for");
 		vdb_scan_exact(state);
 	}
+}
+
+/*
+ * All rows that are allowed have been seen: the batch has what there is.
+ */
+static void
+end_here(VdbWalk *walk)
+{
+	walk->batch_rows = walk->nrows;
+	walk->is_last = true;
 }
 
 /*

@@ -22,7 +22,8 @@ typedef enum VdbFilterStrategy
 	VDB_STRATEGY_AUTO,
 	VDB_STRATEGY_VECTOR,		/* graph first, filter on the rows */
 	VDB_STRATEGY_EXACT,			/* all rows that the filter lets through */
-	VDB_STRATEGY_GRAPH			/* graph, with the bitmap as allow-list */
+	VDB_STRATEGY_GRAPH,			/* graph, with the bitmap as allow-list */
+	VDB_STRATEGY_INDEX			/* the whole index, with the bitmap as allow-list */
 } VdbFilterStrategy;
 
 /* "distance < value" among the conditions: nothing beyond it is wanted */

@@ -30,6 +30,7 @@
 static void start(VdbScanState *state);
 static void init_facts(VdbScanState *state);
 static void start_strategy(VdbScanState *state);
+static void start_bitmap(VdbScanState *state);
 static void start_unordered(VdbScanState *state);
 static void search(VdbScanState *state, VdbScanStep step);
 static void use_bitmap(VdbScanState *state);
@@ -174,13 +175,11 @@ start_strategy(VdbScanState *state)
 			break;
 		case VDB_STRATEGY_GRAPH:
 			vdb_scan_add_reason(state, "vecdb.filter_strategy is graph");
-			if (state->plan.has_bitmap)
-				use_bitmap(state);
-			else
-			{
-				vdb_scan_add_reason(state, "no index serves the conditions");
-				search(state, VDB_STEP_VECTOR);
-			}
+			start_bitmap(state);
+			break;
+		case VDB_STRATEGY_INDEX:
+			vdb_scan_add_reason(state, "vecdb.filter_strategy is index");
+			start_bitmap(state);
 			break;
 		case VDB_STRATEGY_AUTO:
 			if (vdb_prefer_bitmap(&state->facts, wanted_rows(state)))
@@ -192,6 +191,21 @@ start_strategy(VdbScanState *state)
 			else
 				search(state, VDB_STEP_VECTOR);
 			break;
+	}
+}
+
+/*
+ * Begins with the bitmap where there is one, else as near to that as possible.
+ */
+static void
+start_bitmap(VdbScanState *state)
+{
+	if (state->plan.has_bitmap)
+		use_bitmap(state);
+	else
+	{
+		vdb_scan_add_reason(state, "no index serves the conditions");
+		search(state, VDB_STEP_VECTOR);
 	}
 }
 
@@ -257,6 +271,8 @@ use_bitmap(VdbScanState *state)
 						state->bitmap.rows);
 	if (state->strategy == VDB_STRATEGY_GRAPH)
 		search(state, VDB_STEP_GRAPH);
+	else if (state->strategy == VDB_STRATEGY_INDEX)
+		search(state, VDB_STEP_SWEEP);
 	else if (!vdb_need_sample(facts, wanted))
 		use_way(state, vdb_choose_way(facts, wanted));
 	else if (vdb_exact_sort(state, prefers_exact))

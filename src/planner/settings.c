@@ -19,6 +19,7 @@ static const struct config_enum_entry strategy_options[] = {
 	{"vector", VDB_STRATEGY_VECTOR, false},
 	{"exact", VDB_STRATEGY_EXACT, false},
 	{"graph", VDB_STRATEGY_GRAPH, false},
+	{"index", VDB_STRATEGY_INDEX, false},
 	{NULL, 0, false}
 };
 
@@ -43,7 +44,7 @@ vdb_planner_init_settings(void)
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 	DefineCustomEnumVariable("vecdb.filter_strategy",
 							 "How VecdbScan combines a search by distance with conditions.",
-							 "\"auto\" decides while it runs; \"vector\" searches the graph and checks the rows that it finds; \"exact\" computes the distances of all rows that match; \"graph\" searches the graph among the rows that match.",
+							 "\"auto\" decides while it runs; \"vector\" searches the graph and checks the rows that it finds; \"exact\" computes the distances of all rows that match; \"graph\" searches the graph among the rows that match; \"index\" compares all of these by the vectors in the index.",
 							 &vdb_filter_strategy, VDB_STRATEGY_AUTO, strategy_options,
 							 PGC_USERSET, GUC_EXPLAIN, NULL, NULL, NULL);
 }

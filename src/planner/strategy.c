@@ -19,9 +19,9 @@
  * been measured yet; README.md, "Constants".
  */
 #define NODE_TIME 1.5e-6
-#define ROW_TIME 2e-6
-#define PAGE_TIME 1e-6
-#define INDEX_ROW_TIME 5e-7
+#define ROW_TIME 1.5e-6
+#define PAGE_TIME 5e-7
+#define INDEX_ROW_TIME 2.5e-7
 #define COST_UNIT_TIME 5e-6
 #define BITMAP_ROW_TIME 2e-7
 
