@@ -58,10 +58,10 @@ SELECT vecdb.upsert('ties', json_agg(json_build_object('id', 'p' || i, 'vector',
 	'metadata', json_build_object('even', i % 2 = 0)) ORDER BY i * 7 % 3000)) FROM generate_series(1, 3000) i;
 ANALYZE;
 WITH filters(filter) AS (VALUES ('{}'::vecdb_filter), ('{"even": true}')),
-pages AS (
+pages AS MATERIALIZED (
 	SELECT filter::text, page + n AS n, id FROM filters, generate_series(0, 190, 10) page,
 		vecdb.search('ties', '[20.4,0]', 10, filter, "offset" => page) WITH ORDINALITY s (id, score, metadata, vector, n)
-), expected AS (
+), expected AS MATERIALIZED (
 	SELECT filter::text, 'p' || i AS id, row_number() OVER (PARTITION BY filter::text
 		ORDER BY abs(i / 40 - 20.4), ('p' || i) COLLATE "C") AS n
 	FROM filters, generate_series(1, 3000) i WHERE json_build_object('even', i % 2 = 0)::jsonb @~ filter

@@ -20,7 +20,7 @@
 #include "utils/syscache.h"
 
 /*
- * A statement with its plan takes 30 to 60 kB, a backend's worth of them is
+ * A statement with its plan takes 16 to 60 kB, a backend's worth of them is
  * thus bounded by some 10 MB.
  */
 #define MAX_STATEMENTS 200
