@@ -12,6 +12,8 @@
  */
 #include "pg_compat.h"
 
+#include <math.h>
+
 #include "access/tableam.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
@@ -28,12 +30,14 @@
 static bool next_batch(VdbScanState *state);
 static void begin_batch(VdbWalk *walk);
 static bool is_complete(const VdbScanState *state);
+static double reach(const VdbWalk *walk);
 static bool next_hit(VdbScanState *state, VdbHnswHit *hit);
 static void take_hits(VdbScanState *state);
 static bool check_hit(VdbScanState *state, VdbScanRow *row);
 static void keep_taken(VdbScanState *state, const ItemPointerData *tid);
 static void keep_row(VdbScanState *state, const VdbScanRow *row);
 static bool complete_batch(VdbScanState *state);
+static bool leave_sweep(VdbScanState *state);
 
 #define ST_SORT sort_rows
 #define ST_ELEMENT_TYPE VdbScanRow
@@ -131,9 +135,17 @@ vdb_batch_can_take(VdbScanState *state)
 	VdbHnswHit	hit;
 
 	return walk->is_done && walk->nrows < walk->batch_rows &&
-		(walk->is_sweep || walk->rank < Max(walk->walked, SLICE_HITS) ||
-		 vdb_hnsw_search_is_exhausted(walk->search)) &&
-		next_hit(state, &hit);
+		walk->rank < Max(reach(walk), walk->is_sweep ? 0 : SLICE_HITS) && next_hit(state, &hit);
+}
+
+/*
+ * The rank up to which all hits have been looked for.  A reading of the index
+ * has dropped farther ones, a walk has not.
+ */
+static double
+reach(const VdbWalk *walk)
+{
+	return vdb_hnsw_search_is_exhausted(walk->search) ? INFINITY : walk->walked;
 }
 
 /*
@@ -242,6 +254,8 @@ complete_batch(VdbScanState *state)
 		int64		place;
 
 		CHECK_FOR_INTERRUPTS();
+		if (walk->is_sweep && walk->rank >= reach(walk))
+			return leave_sweep(state);
 		if (!check_hit(state, &row))
 			continue;
 		keep_row(state, &row);
@@ -250,13 +264,8 @@ complete_batch(VdbScanState *state)
 			walk->rows[place] = walk->rows[place - 1];
 		walk->rows[place] = row;
 	}
-	if (walk->is_sweep && !vdb_hnsw_search_peek(walk->search, &hit) &&
-		!vdb_hnsw_search_is_exhausted(walk->search))
-	{
-		vdb_scan_add_reason(state, "more rows were wanted than had been looked for");
-		vdb_scan_exact(state);
-		return false;
-	}
+	if (walk->is_sweep && !vdb_hnsw_search_peek(walk->search, &hit) && !isinf(reach(walk)))
+		return leave_sweep(state);
 	walk->nbatch = walk->batch_rows;
 	if (walk->nreturned == 0 && walk->allowed == NULL)
 		vdb_scan_add_reason(state, "%.0f of %.0f rows near the query passed",
@@ -266,4 +275,15 @@ complete_batch(VdbScanState *state)
 		table_index_fetch_reset(state->fetch);
 	vdb_scan_report(state);
 	return true;
+}
+
+/*
+ * The rank that the index was read for was not enough.
+ */
+static bool
+leave_sweep(VdbScanState *state)
+{
+	vdb_scan_add_reason(state, "more rows were wanted than had been looked for");
+	vdb_scan_exact(state);
+	return false;
 }

@@ -34,6 +34,12 @@
  */
 #define DEPTH 2.0
 
+/*
+ * A reading of the index keeps so many times the rows that are expected to be
+ * needed: it cannot go on for more.
+ */
+#define SWEEP_RANKS 3.0
+
 static void end_here(VdbWalk *walk);
 static bool is_preferred(const VdbScanState *state);
 static void give_up(VdbScanState *state);
@@ -115,6 +121,7 @@ vdb_graph_sweep(VdbScanState *state)
 		vdb_graph_allow(state);
 	walk->is_sweep = true;
 	walk->is_done = false;
+	walk->walked = 0;
 }
 
 /*
@@ -316,7 +323,7 @@ sweep(VdbScanState *state)
 	instr_time	start;
 
 	if (walk->walked == 0)
-		walk->walked = ceil(vdb_facts_rank(facts, walk->rank, missing_rows(walk)));
+		walk->walked = ceil(SWEEP_RANKS * vdb_facts_rank(facts, walk->rank, missing_rows(walk)));
 	INSTR_TIME_SET_CURRENT(start);
 	walk->is_done = vdb_hnsw_search_sweep(walk->search, walk->walked, SLICE_PAGES);
 	facts->pages_left = vdb_hnsw_search_sweep_pages(walk->search);

@@ -192,9 +192,10 @@ choose_way(const VdbScanFacts *facts, double wanted, double row_factor)
 VdbWay
 vdb_choose_way_of_all(const VdbScanFacts *facts, double wanted)
 {
-	return sweep_time(facts, facts->bitmap_rows, wanted) < exact_time(facts, facts->bitmap_rows) ?
-		VDB_WAY_SWEEP :
-		VDB_WAY_EXACT;
+	double		sweep = sweep_time(facts, facts->bitmap_rows, wanted);
+	double		exact = exact_time(facts, facts->bitmap_rows);
+
+	return RISK * sweep < exact ? VDB_WAY_SWEEP : VDB_WAY_EXACT;
 }
 
 /*
@@ -213,7 +214,7 @@ vdb_need_sample(const VdbScanFacts *facts, double wanted)
 
 /*
  * In graph, with so many nodes to be visited in all: go on?  Not where the rows
- * lie away from the query.  The graph gets as much time as the quickest way to
+ * lie away from the query.  The graph gets less time than the quickest way to
  * all rows would take, that spent before included, but at least half of it.
  */
 bool
@@ -225,7 +226,7 @@ vdb_prefer_graph(const VdbScanFacts *facts, double nodes_expected, double wanted
 
 	if (rest > other || facts->nodes > MOST_VISITS * nodes_expected)
 		return false;
-	return spent < other || spent - facts->spent_before < other / 2;
+	return RISK * spent < other || spent - facts->spent_before < other / 2;
 }
 
 /*
