@@ -28,7 +28,7 @@
 #define RECHECK_SECONDS	1.5e-6
 
 /* Reading for so many seconds is always worth it. */
-#define MIN_SECONDS		0.0005
+#define MIN_SECONDS		0.0002
 
 /* Beside so many sampled rows a range is read in full. */
 #define MAX_SAMPLED		2000
