@@ -28,7 +28,6 @@ struct VdbHnswSearch
 	void	   *allow_arg;
 	double		share;			/* of the nodes that is allowed */
 	double		rank;			/* that the walk goes for */
-	double		slack;			/* of it, as far as it has come */
 
 	/* reading in page order */
 	BlockNumber next_block;		/* 0: not begun */

@@ -19,23 +19,16 @@
 
 /*
  * Under a filter the results are a sample of what the walk visits, so it needs
- * fewer of them than a scan: so many for each of ef_search or rank, and slack
- * that is less the fewer of the nodes visited are results.  README.md has the
- * measurements.
+ * fewer of them than a scan: so many for each of ef_search or rank.  README.md
+ * has the measurements.
  */
 #define ALLOWED_WIDTH_PER_EF 0.4
 #define MIN_ALLOWED_WIDTH 12
-#define RARE_SLACK 0.08
-/* a share from which on slack is a scan's */
-#define FREQUENT 0.5
 
 /* Nodes visited for each result that is looked for */
 #define VISITS_PER_WIDTH 3.8
-/* Where it takes so many times as many, slack is a scan's, too */
-#define SUSPICIOUS 1.5
 
 static int	width_for(const VdbHnswSearch *search, double rank);
-static double wanted_slack(const VdbHnswSearch *search);
 static void count_again(VdbHnswSearch *search);
 static void limit_memory(VdbHnswSearch *search);
 static void begin_sweep(VdbHnswSearch *search, double rank);
@@ -61,7 +54,6 @@ vdb_hnsw_search_walk(VdbHnswSearch *search, double rank, int64 max_nodes)
 	if (rank > search->rank || search->rank == 0)
 	{
 		search->rank = Max(rank, 1);
-		search->slack = wanted_slack(search);
 		count_again(search);
 	}
 	for (;;)
@@ -77,11 +69,6 @@ vdb_hnsw_search_walk(VdbHnswSearch *search, double rank, int64 max_nodes)
 		{
 			search->root_added = true;
 			vdb_hnsw_walk_add(walk, search->root);
-		}
-		else if (vdb_hnsw_walk_is_done(walk) && wanted_slack(search) > search->slack)
-		{
-			search->slack = wanted_slack(search);
-			count_again(search);
 		}
 		else
 			break;
@@ -158,25 +145,8 @@ width_for(const VdbHnswSearch *search, double rank)
 }
 
 /*
- * Slack for what has been seen so far: a scan's where results are frequent, and
- * where they are so rare that they must lie away from the query.
- */
-static double
-wanted_slack(const VdbHnswSearch *search)
-{
-	double		full = vdb_hnsw_slack(search->ef_search) - 1;
-	double		nodes = (double) search->walk->counts.nodes;
-	double		seen = search->nfound / Max(nodes, 1);
-
-	if (search->allow == NULL ||
-		nodes > SUSPICIOUS * vdb_hnsw_search_expected(search, search->rank, search->share))
-		return 1 + full;
-	return 1 + Min(full, RARE_SLACK) + Max(0, full - RARE_SLACK) * Min(1, seen / FREQUENT);
-}
-
-/*
  * Starts to look for another number of nearest results, of which those found
- * are the first.  Under a filter slack may go as far as the caller allows.
+ * are the first.  Under a filter the walk goes as far as the caller allows.
  */
 static void
 count_again(VdbHnswSearch *search)
@@ -184,7 +154,7 @@ count_again(VdbHnswSearch *search)
 	HnswWalk   *walk = search->walk;
 
 	vdb_hnsw_walk_widen(walk, width_for(search, search->rank));
-	vdb_hnsw_walk_set_slack(walk, search->slack, (int) Min(search->rank, INT_MAX / 2));
+	vdb_hnsw_walk_set_slack(walk, vdb_hnsw_slack(search->ef_search), (int) Min(search->rank, INT_MAX / 2));
 	if (search->allow != NULL)
 		walk->max_results = INT_MAX;
 	for (int i = 0; i < search->nfound; i++)
