@@ -24,13 +24,15 @@ my %tables = load_tables();
 
 $primary->init(allows_streaming => 1, has_archiving => 1);
 # Queries of the standby are not to be cancelled for what vacuum removes, nor to
-# meet the exclusive lock of a truncation.
+# meet the exclusive lock of a truncation; and whatever the standby has not
+# received when a checkpoint comes is kept for it.
 $primary->append_conf(
 	'postgresql.conf', q{
 	autovacuum = off
 	max_connections = 30
 	shared_buffers = 8MB
 	max_wal_size = 512MB
+	wal_keep_size = 4GB
 	log_statement = none
 	wal_consistency_checking = 'all'
 	max_standby_streaming_delay = -1

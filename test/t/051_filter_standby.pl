@@ -24,6 +24,7 @@ $primary->init(allows_streaming => 1);
 $primary->append_conf(
 	'postgresql.conf', q{
 	autovacuum = off
+	wal_keep_size = 1GB
 	jit = off
 	log_statement = none
 	max_standby_streaming_delay = -1
