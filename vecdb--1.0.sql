@@ -614,12 +614,17 @@ CREATE FUNCTION vecdb_match(metadata jsonb, filter vecdb_filter) RETURNS boolean
 COMMENT ON FUNCTION vecdb_match(jsonb, vecdb_filter) IS
 	'does the metadata document match the filter?';
 
--- matchingsel tries the filter on the documents that ANALYZE has sampled
+CREATE FUNCTION vecdb_filtersel(internal, oid, internal, integer) RETURNS double precision
+	AS 'MODULE_PATHNAME', 'vdb_filter_selectivity'
+	LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_filtersel(internal, oid, internal, integer) IS
+	'restriction selectivity of @~: counts in an index of jsonb_filter_ops, or tries the documents that ANALYZE has sampled';
+
 CREATE OPERATOR @~ (
 	LEFTARG = jsonb,
 	RIGHTARG = vecdb_filter,
 	FUNCTION = vecdb_match,
-	RESTRICT = matchingsel,
+	RESTRICT = vecdb_filtersel,
 	JOIN = matchingjoinsel
 );
 COMMENT ON OPERATOR @~ (jsonb, vecdb_filter) IS

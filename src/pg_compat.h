@@ -399,6 +399,14 @@ vdb_beginscan_parallel(Relation relation, ParallelTableScanDesc scan)
 #define vdb_begin_index_fetch(table) table_index_fetch_begin(table)
 #endif
 
+/* 16: what a query needs permission for is apart from its tables */
+#if PG_VERSION_NUM >= 160000
+#define vdb_copy_permissions(query, estate) \
+	((query)->rteperminfos = (estate)->es_rteperminfos)
+#else
+#define vdb_copy_permissions(query, estate) ((void) 0)
+#endif
+
 /* 18: EXPLAIN's state and formats have their own headers */
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"

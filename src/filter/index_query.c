@@ -24,15 +24,32 @@ PG_FUNCTION_INFO_V1(vdb_index_extract_query);
 Datum
 vdb_index_extract_query(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *argument = PG_GETARG_JSONB_P(0);
 	int32	   *nkeys = (int32 *) PG_GETARG_POINTER(1);
-	StrategyNumber strategy = PG_GETARG_UINT16(2);
 	bool	  **is_partial = (bool **) PG_GETARG_POINTER(3);
 	Pointer   **extra_data = (Pointer **) PG_GETARG_POINTER(4);
+	VdbIndexQuery *query = vdb_index_make_query(PG_GETARG_JSONB_P(0), PG_GETARG_UINT16(2));
+	int			i;
+
+	*nkeys = query->nkeys;
+	*is_partial = palloc(query->nkeys * sizeof(bool));
+	*extra_data = palloc(query->nkeys * sizeof(Pointer));
+	for (i = 0; i < query->nkeys; i++)
+	{
+		(*is_partial)[i] = query->ranges[i] != NULL;
+		(*extra_data)[i] = (Pointer) query->ranges[i];
+	}
+	Assert(query->ranges[0] == NULL);
+	(*extra_data)[0] = (Pointer) query;
+	PG_RETURN_POINTER(query->keys);
+}
+
+/* The query of an operator of the class with this argument on the right. */
+VdbIndexQuery *
+vdb_index_make_query(Jsonb *argument, StrategyNumber strategy)
+{
 	VdbIndexQuery *query = palloc0(sizeof(VdbIndexQuery));
 	VdbIndexNode *condition;
 	VdbKey		key;
-	int			i;
 
 	vdb_key_start(&key, VDB_KEY_UNINDEXED);
 	vdb_index_add_key(query, vdb_key_datum(&key), false, NULL);
@@ -46,18 +63,7 @@ vdb_index_extract_query(PG_FUNCTION_ARGS)
 	}
 	vdb_index_add_ranges(query, condition);
 	query->root = make_root(query, condition);
-
-	*nkeys = query->nkeys;
-	*is_partial = palloc(query->nkeys * sizeof(bool));
-	*extra_data = palloc(query->nkeys * sizeof(Pointer));
-	for (i = 0; i < query->nkeys; i++)
-	{
-		(*is_partial)[i] = query->ranges[i] != NULL;
-		(*extra_data)[i] = (Pointer) query->ranges[i];
-	}
-	Assert(query->ranges[0] == NULL);
-	(*extra_data)[0] = (Pointer) query;
-	PG_RETURN_POINTER(query->keys);
+	return query;
 }
 
 /*

@@ -11,7 +11,9 @@
 #include "filter/index_key.h"
 
 #include "access/gin.h"
+#include "access/stratnum.h"
 #include "portability/instr_time.h"
+#include "utils/rel.h"
 
 /* The keys of a query; what would exceed this is left to the recheck. */
 #define VDB_INDEX_MAX_KEYS	20000
@@ -82,6 +84,7 @@ typedef struct VdbIndexQuery
 } VdbIndexQuery;
 
 /* index_query.c */
+extern VdbIndexQuery *vdb_index_make_query(Jsonb *argument, StrategyNumber strategy);
 extern int	vdb_index_add_key(VdbIndexQuery *query, Datum key, bool is_common,
 							  VdbIndexRange *range);
 extern VdbIndexNode *vdb_index_make_node(VdbIndexNodeKind kind);
@@ -90,6 +93,10 @@ extern VdbIndexNode *vdb_index_make_tag(VdbIndexQuery *query, const VdbKey *path
 extern VdbIndexNode *vdb_index_make_values(VdbIndexQuery *query, VdbIndexNodeKind kind,
 										   const VdbKey *path, bool is_element,
 										   const JsonbValue *values, int nvalues);
+
+/* index_selectivity.c */
+extern double vdb_index_selectivity(Relation index, AttrNumber column, Datum argument,
+									StrategyNumber strategy, double rows);
 
 /* index_filter.c */
 extern VdbIndexNode *vdb_index_make_match(VdbIndexQuery *query, const VdbFilter *filter);

@@ -26,7 +26,7 @@
 #define MIN_ALLOWED_WIDTH 12
 
 /* Nodes visited for each result that is looked for */
-#define VISITS_PER_WIDTH 3.8
+#define VISITS_PER_WIDTH 2.4
 
 static int	width_for(const VdbHnswSearch *search, double rank);
 static void count_again(VdbHnswSearch *search);

@@ -233,6 +233,8 @@ is_preferred(const VdbScanState *state)
 	depth = vdb_graph_depth(walk, rank);
 	if (walk->allowed != NULL)
 		return vdb_prefer_graph(facts, vdb_hnsw_search_expected(walk->search, depth, walk->share),
+								vdb_hnsw_search_expected(walk->search, depth,
+														 vdb_facts_near_share(facts)),
 								wanted);
 	return vdb_prefer_walk(facts, rank - walk->rank,
 						   VISITS_PER_RANK * Max(depth - walk->walked, 0), wanted);
@@ -309,6 +311,11 @@ walk(VdbScanState *state)
 	vdb_hnsw_search_counts(walk->search, &counts);
 	vdb_rate_add(&facts->node_rate, vdb_seconds_since(start), (double) counts.nodes - facts->nodes);
 	facts->nodes = (double) counts.nodes;
+	if (walk->allowed != NULL)
+	{
+		facts->near_checked = (double) counts.nodes;
+		facts->near_passed = (double) counts.allowed;
+	}
 }
 
 /*

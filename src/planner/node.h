@@ -139,6 +139,8 @@ typedef struct VdbScanState
 	ExprState  *limit;
 	List	   *bounds;			/* of ExprState *, as plan.bounds */
 
+	struct PlannerInfo *planner_root; /* estimate.c; NULL: not made */
+
 	/* of a run; all memory is in run_context */
 	MemoryContext run_context;
 	VdbScanPhase phase;
@@ -240,6 +242,9 @@ extern void vdb_bitmap_end_read(VdbBitmapReader *reader);
 /* allow.c */
 extern VdbAllowList *vdb_allow_create(TIDBitmap *bitmap, Size memory);
 extern bool vdb_allow_test(void *allowed, ItemPointer tid);
+
+/* estimate.c */
+extern void vdb_scan_estimate(VdbScanState *state);
 
 /* explain.c */
 extern void vdb_scan_explain(CustomScanState *node, List *ancestors, ExplainState *es);

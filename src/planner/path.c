@@ -20,6 +20,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
 #include "optimizer/paths.h"
+#include "parser/parsetree.h"
 #include "planner/path.h"
 
 static set_rel_pathlist_hook_type previous_hook = NULL;
@@ -181,6 +182,7 @@ make_path(PlannerInfo *root, RelOptInfo *rel, const VdbOrder *order, List *condi
 	plan->table_rows = rel->tuples;
 	plan->matching_rows = rel->rows;
 	plan->is_generic = has_params((Node *) conditions, NULL);
+	plan->has_policies = planner_rt_fetch(rel->relid, root)->securityQuals != NIL;
 
 	if (conditions != NIL)
 		bitmap = vdb_find_bitmap(root, rel);

@@ -40,6 +40,7 @@ enum
 	PRIVATE_BITMAP_ROWS,
 	PRIVATE_BITMAP_COST,
 	PRIVATE_IS_GENERIC,
+	PRIVATE_HAS_POLICIES,
 	PRIVATE_ADVICE
 };
 
@@ -128,6 +129,7 @@ vdb_scan_plan_write(CustomScan *scan, const VdbScanPlan *plan)
 	private = lappend(private, make_double(plan->bitmap_rows));
 	private = lappend(private, make_double(plan->bitmap_cost));
 	private = lappend(private, make_int(plan->is_generic));
+	private = lappend(private, make_int(plan->has_policies));
 	private = lappend(private, make_text(plan->advice));
 	scan->custom_private = private;
 }
@@ -163,6 +165,7 @@ vdb_scan_plan_read(const CustomScan *scan, VdbScanPlan *plan)
 	plan->bitmap_rows = read_double(private, PRIVATE_BITMAP_ROWS);
 	plan->bitmap_cost = read_double(private, PRIVATE_BITMAP_COST);
 	plan->is_generic = read_int(private, PRIVATE_IS_GENERIC) != 0;
+	plan->has_policies = read_int(private, PRIVATE_HAS_POLICIES) != 0;
 	plan->advice = advice->constisnull ? NULL : DatumGetCString(advice->constvalue);
 }
 

@@ -55,6 +55,7 @@ typedef struct VdbScanPlan
 	double		bitmap_rows;	/* that the bitmap will have */
 	double		bitmap_cost;	/* to make it, in the planner's units */
 	bool		is_generic;		/* made without knowing the parameters' values */
+	bool		has_policies;	/* of row-level security */
 	char	   *advice;			/* NULL, or what index would serve the conditions */
 } VdbScanPlan;
 

@@ -182,10 +182,12 @@ start_strategy(VdbScanState *state)
 			start_bitmap(state);
 			break;
 		case VDB_STRATEGY_AUTO:
+			if (state->facts.is_generic)
+				vdb_scan_estimate(state);
 			if (vdb_prefer_bitmap(&state->facts, wanted_rows(state)))
 			{
 				vdb_scan_add_reason(state, "about %.0f rows were expected to pass",
-									state->plan.matching_rows);
+									state->facts.matching_rows);
 				use_bitmap(state);
 			}
 			else
@@ -265,6 +267,8 @@ use_bitmap(VdbScanState *state)
 	double		wanted = wanted_rows(state);
 
 	vdb_bitmap_make(state);
+	facts->near_checked = facts->checked;
+	facts->near_passed = facts->passed;
 	facts->checked = facts->passed = 0;
 	facts->spent_before = vdb_facts_spent(facts);
 	vdb_scan_add_reason(state, "the bitmap has %s%.0f rows", state->bitmap.is_lossy ? "about " : "",

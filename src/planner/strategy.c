@@ -55,6 +55,16 @@
 /* What may fail has to be so much quicker than what cannot */
 #define RISK 1.5
 
+/*
+ * What a first look at the graph and some of its rows takes.  What takes more
+ * than so many of them is worth one.
+ */
+#define LOOK_TIME 1.5e-4
+#define LOOKS 2.0
+
+/* Nodes visited for each rank up to which all rows are found */
+#define VISITS_TO_RANK 2.6
+
 /* A walk beside which it is of no account to read some rows as a sample */
 #define LONG_WALK 5e-4
 
@@ -89,6 +99,23 @@ vdb_facts_pass_share(const VdbScanFacts *facts)
 
 	weight = Max(Min(weight, most), LEAST_WEIGHT);
 	return (facts->passed + weight * expected) / (facts->checked + weight);
+}
+
+/*
+ * The share of the rows near the query that the bitmap has: as of all rows,
+ * unless those that were seen there say otherwise.
+ */
+double
+vdb_facts_near_share(const VdbScanFacts *facts)
+{
+	double		passed = facts->is_made ? facts->near_passed : facts->passed;
+	double		checked = facts->is_made ? facts->near_checked : facts->checked;
+	double		expected = Max(facts->bitmap_rows, 0.5) / Max(facts->table_rows, 1);
+	double		weight;
+
+	expected = Min(expected, 1);
+	weight = Max(Min(EXPECTED_PASSES / expected, MOST_WEIGHT), LEAST_WEIGHT);
+	return (passed + weight * expected) / (checked + weight);
 }
 
 /*
@@ -144,11 +171,13 @@ vdb_facts_spent(const VdbScanFacts *facts)
 bool
 vdb_prefer_bitmap(const VdbScanFacts *facts, double wanted)
 {
-	double		walk = vdb_facts_rank(facts, 0, wanted) * (NODE_TIME + ROW_TIME);
+	double		walk = vdb_facts_rank(facts, 0, wanted) * (VISITS_TO_RANK * NODE_TIME + ROW_TIME);
+	double		other;
 
 	if (!facts->has_bitmap || facts->is_generic)
 		return false;
-	return PLAINLY * alternative_time(facts, wanted) < walk;
+	other = alternative_time(facts, wanted);
+	return other < Min(LOOKS * LOOK_TIME, walk);
 }
 
 /*
@@ -213,18 +242,20 @@ vdb_need_sample(const VdbScanFacts *facts, double wanted)
 }
 
 /*
- * In graph, with so many nodes to be visited in all: go on?  Not where the rows
- * lie away from the query.  The graph gets less time than the quickest way to
- * all rows would take, that spent before included, but at least half of it.
+ * In graph, with so many nodes to be visited in all as is usual for such a
+ * bitmap, and as is expected by what was seen: go on?  Not where the rows lie
+ * away from the query.  The graph gets less time than the quickest way to all
+ * rows would take, that spent before included, but at least half of it.
  */
 bool
-vdb_prefer_graph(const VdbScanFacts *facts, double nodes_expected, double wanted)
+vdb_prefer_graph(const VdbScanFacts *facts, double nodes_usual, double nodes_expected,
+				 double wanted)
 {
 	double		other = all_time(facts, facts->bitmap_rows, wanted);
 	double		spent = vdb_facts_spent(facts);
-	double		rest = (nodes_expected - facts->nodes) * node_time(facts);
+	double		rest = Max(nodes_expected - facts->nodes, 0) * node_time(facts);
 
-	if (rest > other || facts->nodes > MOST_VISITS * nodes_expected)
+	if (rest > other || facts->nodes > MOST_VISITS * nodes_usual)
 		return false;
 	return RISK * spent < other || spent - facts->spent_before < other / 2;
 }
@@ -312,11 +343,12 @@ static double
 graph_time(const VdbScanFacts *facts, double rows, double wanted)
 {
 	double		needed = needed_rows(facts, rows, wanted);
-	double		share = Min(Max(rows, 0.5) / Max(facts->table_rows, 1), 1);
+	double		share = vdb_facts_near_share(facts);
 	double		ef_search = facts->ef_search > 0 ? facts->ef_search : USUAL_EF_SEARCH;
 	double		visits = facts->ef_search > 0 ? facts->visits : USUAL_VISITS;
-	double		nodes = Min(visits * Max(needed / ef_search, 1) / share, facts->table_rows);
+	double		nodes = Max(visits * Max(needed / ef_search, 1), VISITS_TO_RANK * needed) / share;
 
+	nodes = Min(nodes, facts->table_rows);
 	return Max(nodes - facts->nodes, 0) * node_time(facts) + needed * row_time(facts);
 }
 

@@ -48,6 +48,8 @@ typedef struct VdbScanFacts
 	VdbRate		fetch_rate;		/* to fetch one and to check it */
 	double		checked;		/* rows, of the bitmap since it is made */
 	double		passed;			/* of these */
+	double		near_checked;	/* with the bitmap: those near the query */
+	double		near_passed;
 	double		spent_before;	/* time until that was known */
 
 	/* of the sweep */
@@ -63,6 +65,7 @@ typedef struct VdbScanFacts
 extern void vdb_rate_add(VdbRate *rate, double seconds, double n);
 extern double vdb_facts_spent(const VdbScanFacts *facts);
 extern double vdb_facts_pass_share(const VdbScanFacts *facts);
+extern double vdb_facts_near_share(const VdbScanFacts *facts);
 extern double vdb_facts_rank(const VdbScanFacts *facts, double rank, double missing);
 extern bool vdb_prefer_bitmap(const VdbScanFacts *facts, double wanted);
 extern bool vdb_prefer_walk(const VdbScanFacts *facts, double ranks_left, double nodes_left,
@@ -70,7 +73,8 @@ extern bool vdb_prefer_walk(const VdbScanFacts *facts, double ranks_left, double
 extern VdbWay vdb_choose_way(const VdbScanFacts *facts, double wanted);
 extern VdbWay vdb_choose_way_of_all(const VdbScanFacts *facts, double wanted);
 extern bool vdb_need_sample(const VdbScanFacts *facts, double wanted);
-extern bool vdb_prefer_graph(const VdbScanFacts *facts, double nodes_expected, double wanted);
+extern bool vdb_prefer_graph(const VdbScanFacts *facts, double nodes_usual, double nodes_expected,
+							 double wanted);
 extern bool vdb_prefer_sweep(const VdbScanFacts *facts, double wanted);
 
 #endif							/* VDB_PLANNER_STRATEGY_H */

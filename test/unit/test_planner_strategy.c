@@ -188,18 +188,18 @@ test_in_graph(void)
 {
 	VdbScanFacts facts = after_bitmap(0.1, 20);
 
-	CHECK(vdb_prefer_graph(&facts, 600, 10), "at the start");
+	CHECK(vdb_prefer_graph(&facts, 600, 600, 10), "at the start");
 	facts.nodes = 1000;
-	CHECK(vdb_prefer_graph(&facts, 600, 10), "some more than expected");
+	CHECK(vdb_prefer_graph(&facts, 600, 600, 10), "some more than expected");
 	facts.nodes = 3000;
-	CHECK(!vdb_prefer_graph(&facts, 600, 10), "the rows lie elsewhere");
+	CHECK(!vdb_prefer_graph(&facts, 600, 600, 10), "the rows lie elsewhere");
 	facts.nodes = 1000;
-	CHECK(!vdb_prefer_graph(&facts, 1e6, 10), "few pass, so that it would take for ever");
+	CHECK(!vdb_prefer_graph(&facts, 600, 1e6, 10), "few pass, so that it would take for ever");
 	facts = after_bitmap(0.02, 2);
 	facts.nodes = 8000;
-	CHECK(!vdb_prefer_graph(&facts, 9000, 10), "as much was spent as all rows cost");
+	CHECK(!vdb_prefer_graph(&facts, 9000, 9000, 10), "as much was spent as all rows cost");
 	facts.spent_before = vdb_facts_spent(&facts);
-	CHECK(vdb_prefer_graph(&facts, 9000, 10), "but not in graph");
+	CHECK(vdb_prefer_graph(&facts, 9000, 9000, 10), "but not in graph");
 }
 
 /* Reading the index. */
