@@ -21,10 +21,13 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 
-/* Trees of rows that are looked into for one range; others are like them */
-#define MAX_TREES 12
+/* Trees of the keys of a leaf that are looked into */
+#define MAX_TREES 8
 
-/* Pages between the ends of a range that are looked at */
+/* Pages below a tree's root that are looked at */
+#define MAX_CHILDREN 3
+
+/* Children of an inner page that are looked at */
 #define MAX_SAMPLES 6
 
 /* No tree is deeper, unless it is damaged */
@@ -48,25 +51,16 @@ typedef struct Cursor
 	bool		is_found;		/* there, the key itself */
 } Cursor;
 
-/* Rows of the keys that have been seen */
-typedef struct Sum
-{
-	double		rows;			/* of keys without a tree */
-	double		tree_rows;		/* of the trees that were looked into */
-	int			ntrees;
-	int			max_trees;		/* to be looked into */
-	double		nskipped;		/* trees */
-} Sum;
-
 static void init_cursor(VdbKeyCounter *counter, Cursor *cursor, Datum key);
 static bool step(VdbKeyCounter *counter, Cursor *cursor);
-static double count_between(VdbKeyCounter *counter, const Cursor *begin, const Cursor *end);
+static double count_side(VdbKeyCounter *counter, Cursor *cursor, bool is_behind);
+static double count_children(VdbKeyCounter *counter, BlockNumber block, int first, int last);
 static BlockNumber find_child(VdbKeyCounter *counter, BlockNumber block, OffsetNumber offset);
 static BlockNumber find_leaf(VdbKeyCounter *counter, BlockNumber block, double *nleaves);
-static void count_leaf(VdbKeyCounter *counter, BlockNumber block, OffsetNumber first,
-					   OffsetNumber last, Sum *sum);
-static double total(const Sum *sum);
+static double count_entries(VdbKeyCounter *counter, BlockNumber block, OffsetNumber first,
+							OffsetNumber last);
 static double count_tree(Relation index, BlockNumber root);
+static double count_below(Relation index, BlockNumber block);
 static double count_tree_leaf(Page page);
 static Buffer read_page(Relation index, BlockNumber block);
 
@@ -92,29 +86,28 @@ double
 vdb_count_key(VdbKeyCounter *counter, Datum key)
 {
 	Cursor		cursor;
-	Sum			sum = {.max_trees = 1};
 
 	init_cursor(counter, &cursor, key);
 	for (int depth = 0; depth < MAX_DEPTH && !step(counter, &cursor); depth++)
 		cursor.block = cursor.child;
-	if (cursor.is_found)
-		count_leaf(counter, cursor.block, cursor.offset, cursor.offset, &sum);
-	return total(&sum);
+	if (!cursor.is_found)
+		return 0;
+	return count_entries(counter, cursor.block, cursor.offset, cursor.offset);
 }
 
 /*
  * Rows that have a key from begin up to end, which is outside; such with several
  * of them count several times.
  *
- * Both ends go down together.  Where pages lie between them, some of those are
- * looked at; otherwise both ends reach the same leaf, or neighbours.
+ * Both ends go down together as far as they have the same pages.  Where they
+ * part, what lies between is counted, and what lies on the inner side of each
+ * below.
  */
 double
 vdb_count_range(VdbKeyCounter *counter, Datum begin_key, Datum end_key)
 {
 	Cursor		begin;
 	Cursor		end;
-	Sum			sum = {.max_trees = MAX_TREES};
 
 	init_cursor(counter, &begin, begin_key);
 	init_cursor(counter, &end, end_key);
@@ -122,24 +115,44 @@ vdb_count_range(VdbKeyCounter *counter, Datum begin_key, Datum end_key)
 	{
 		bool		is_leaf = step(counter, &begin);
 
+		end.block = begin.block;
 		if (step(counter, &end) != is_leaf)
 			return 0;			/* the root was split meanwhile */
+		if (is_leaf && begin.block == end.block)
+			return count_entries(counter, begin.block, begin.offset, OffsetNumberPrev(end.offset));
 		if (is_leaf)
-			break;
-		if (begin.block == end.block ? end.offset > begin.offset + 2 :
-									   (begin.last - begin.offset) + end.offset > 2)
-			return count_between(counter, &begin, &end);
+			return count_entries(counter, begin.block, begin.offset, begin.last) +
+				count_entries(counter, end.block, FirstOffsetNumber, OffsetNumberPrev(end.offset));
+		if (begin.child != end.child)
+			return count_children(counter, begin.block, begin.offset + 1, end.offset - 1) +
+				count_side(counter, &begin, true) + count_side(counter, &end, false);
 		begin.block = begin.child;
-		end.block = end.child;
 	}
-	if (begin.block == end.block)
-		count_leaf(counter, begin.block, begin.offset, OffsetNumberPrev(end.offset), &sum);
-	else
+	return 0;
+}
+
+/*
+ * Rows below a cursor's child that have a key behind the cursor's, itself
+ * included, or one before it.
+ */
+static double
+count_side(VdbKeyCounter *counter, Cursor *cursor, bool is_behind)
+{
+	double		rows = 0;
+
+	for (int depth = 0; depth < MAX_DEPTH; depth++)
 	{
-		count_leaf(counter, begin.block, begin.offset, begin.last, &sum);
-		count_leaf(counter, end.block, FirstOffsetNumber, OffsetNumberPrev(end.offset), &sum);
+		bool		is_leaf;
+
+		cursor->block = cursor->child;
+		is_leaf = step(counter, cursor);
+		if (is_leaf)
+			return rows + (is_behind ? count_entries(counter, cursor->block, cursor->offset, cursor->last) : count_entries(counter, cursor->block, FirstOffsetNumber, OffsetNumberPrev(cursor->offset)));
+		rows += is_behind ?
+			count_children(counter, cursor->block, cursor->offset + 1, cursor->last) :
+			count_children(counter, cursor->block, FirstOffsetNumber, cursor->offset - 1);
 	}
-	return total(&sum);
+	return rows;
 }
 
 static void
@@ -184,34 +197,28 @@ step(VdbKeyCounter *counter, Cursor *cursor)
 }
 
 /*
- * Rows below the children between two ends on the same inner page, or on
- * neighbours.  Of the children at the ends themselves one half is within.
+ * Rows below the children from first to last of an inner page: of a leaf below
+ * some of them, as many times as there are leaves.
  */
 static double
-count_between(VdbKeyCounter *counter, const Cursor *begin, const Cursor *end)
+count_children(VdbKeyCounter *counter, BlockNumber block, int first, int last)
 {
-	bool		is_one_page = begin->block == end->block;
-	int			nfirst = (is_one_page ? end->offset - 1 : begin->last) - begin->offset;
-	int			nchildren = nfirst + (is_one_page ? 0 : end->offset - 1);
+	int			nchildren = Max(last - first + 1, 0);
 	int			nsamples = Min(nchildren, MAX_SAMPLES);
 	double		rows = 0;
 
 	for (int i = 0; i < nsamples; i++)
 	{
-		int			n = (2 * i + 1) * nchildren / (2 * nsamples);
-		BlockNumber child = n < nfirst ?
-			find_child(counter, begin->block, (OffsetNumber) (begin->offset + 1 + n)) :
-			find_child(counter, end->block, (OffsetNumber) (FirstOffsetNumber + n - nfirst));
+		int			n = first + (2 * i + 1) * nchildren / (2 * nsamples);
+		BlockNumber child = find_child(counter, block, (OffsetNumber) n);
 		double		nleaves = 1;
-		Sum			sum = {.max_trees = MAX_TREES / MAX_SAMPLES};
 
 		if (child == InvalidBlockNumber)
 			continue;
 		child = find_leaf(counter, child, &nleaves);
-		count_leaf(counter, child, FirstOffsetNumber, MaxOffsetNumber, &sum);
-		rows += nleaves * total(&sum);
+		rows += nleaves * count_entries(counter, child, FirstOffsetNumber, MaxOffsetNumber);
 	}
-	return rows / Max(nsamples, 1) * (nchildren + 1);
+	return rows * nchildren / Max(nsamples, 1);
 }
 
 /*
@@ -257,16 +264,17 @@ find_leaf(VdbKeyCounter *counter, BlockNumber block, double *nleaves)
 }
 
 /*
- * Adds the rows of the entries from first to last of a leaf, as far as there are
- * such.  Trees are looked into when the leaf is unlocked, as GIN's order of locks
- * has it.
+ * Rows of the entries from first to last of a leaf, as far as there are such.
+ * Some trees are looked into, the others are as large, when the leaf is
+ * unlocked, as GIN's order of locks has it.
  */
-static void
-count_leaf(VdbKeyCounter *counter, BlockNumber block, OffsetNumber first, OffsetNumber last,
-		   Sum *sum)
+static double
+count_entries(VdbKeyCounter *counter, BlockNumber block, OffsetNumber first, OffsetNumber last)
 {
 	BlockNumber trees[MAX_TREES];
 	int			ntrees = 0;
+	double		rows = 0;
+	double		tree_rows = 0;
 	Buffer		buffer = read_page(counter->index, block);
 	Page		page = BufferGetPage(buffer);
 
@@ -276,37 +284,58 @@ count_leaf(VdbKeyCounter *counter, BlockNumber block, OffsetNumber first, Offset
 		IndexTuple	entry = (IndexTuple) PageGetItem(page, PageGetItemId(page, offset));
 
 		if (!GinIsPostingTree(entry))
-			sum->rows += GinGetNPosting(entry);
-		else if (sum->ntrees + ntrees < sum->max_trees)
-			trees[ntrees++] = GinGetPostingTree(entry);
-		else
-			sum->nskipped++;
+			rows += GinGetNPosting(entry);
+		else if (ntrees++ < MAX_TREES)
+			trees[ntrees - 1] = GinGetPostingTree(entry);
 	}
 	UnlockReleaseBuffer(buffer);
 
-	for (int i = 0; i < ntrees; i++)
-		sum->tree_rows += count_tree(counter->index, trees[i]);
-	sum->ntrees += ntrees;
+	for (int i = 0; i < Min(ntrees, MAX_TREES); i++)
+		tree_rows += count_tree(counter->index, trees[i]);
+	return rows + tree_rows * ntrees / Max(Min(ntrees, MAX_TREES), 1);
 }
 
 /*
- * Trees that were not looked into are as large as the others.
- */
-static double
-total(const Sum *sum)
-{
-	double		skipped = sum->ntrees > 0 ? sum->nskipped * sum->tree_rows / sum->ntrees : 0;
-
-	return sum->rows + sum->tree_rows + skipped;
-}
-
-/*
- * Rows in a tree: those of one leaf, as many times as there are leaves.
+ * Rows in a tree: those of some of the root's children, as many times as there
+ * are children.
  */
 static double
 count_tree(Relation index, BlockNumber root)
 {
-	BlockNumber block = root;
+	BlockNumber children[MAX_CHILDREN];
+	int			nchildren = 0;
+	double		rows = 0;
+	Buffer		buffer = read_page(index, root);
+	Page		page = BufferGetPage(buffer);
+	OffsetNumber last = GinPageGetOpaque(page)->maxoff;
+
+	if (!GinPageIsData(page))
+		last = 0;				/* it has been used for something else */
+	else if (GinPageIsLeaf(page))
+	{
+		rows = count_tree_leaf(page);
+		last = 0;
+	}
+	nchildren = Min(last, MAX_CHILDREN);
+	for (int i = 0; i < nchildren; i++)
+	{
+		OffsetNumber offset = (OffsetNumber) (FirstOffsetNumber + (2 * i + 1) * last / (2 * nchildren));
+
+		children[i] = PostingItemGetBlockNumber(GinDataPageGetPostingItem(page, offset));
+	}
+	UnlockReleaseBuffer(buffer);
+	for (int i = 0; i < nchildren; i++)
+		rows += count_below(index, children[i]) * last / nchildren;
+	return rows;
+}
+
+/*
+ * Rows below a page of a tree: those of one leaf, as many times as there are
+ * leaves.
+ */
+static double
+count_below(Relation index, BlockNumber block)
+{
 	double		nleaves = 1;
 
 	for (int depth = 0; depth < MAX_DEPTH; depth++)
@@ -314,21 +343,18 @@ count_tree(Relation index, BlockNumber root)
 		Buffer		buffer = read_page(index, block);
 		Page		page = BufferGetPage(buffer);
 		OffsetNumber last = GinPageGetOpaque(page)->maxoff;
-		double		rows = -1;
+		double		rows = 0;
+		bool		is_inner = GinPageIsData(page) && !GinPageIsLeaf(page) && last >= FirstOffsetNumber;
 
-		if (!GinPageIsData(page))
-			rows = 0;			/* it has been used for something else */
-		else if (GinPageIsLeaf(page))
-			rows = count_tree_leaf(page);
-		else if (last >= FirstOffsetNumber)
+		if (is_inner)
 		{
 			nleaves *= last;
 			block = PostingItemGetBlockNumber(GinDataPageGetPostingItem(page, (last + 1) / 2));
 		}
-		else
-			rows = 0;
+		else if (GinPageIsData(page) && GinPageIsLeaf(page))
+			rows = count_tree_leaf(page);
 		UnlockReleaseBuffer(buffer);
-		if (rows >= 0)
+		if (!is_inner)
 			return nleaves * rows;
 	}
 	return 0;

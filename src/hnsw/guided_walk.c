@@ -25,6 +25,9 @@
 #define ALLOWED_WIDTH_PER_EF 0.4
 #define MIN_ALLOWED_WIDTH 12
 
+/* and the slack is this part of a scan's, since all rows within it are visited */
+#define ALLOWED_SLACK (2.0 / 3)
+
 /* Nodes visited for each result that is looked for */
 #define VISITS_PER_WIDTH 2.4
 
@@ -152,9 +155,12 @@ static void
 count_again(VdbHnswSearch *search)
 {
 	HnswWalk   *walk = search->walk;
+	double		slack = vdb_hnsw_slack(search->ef_search);
 
+	if (search->allow != NULL)
+		slack = 1 + ALLOWED_SLACK * (slack - 1);
 	vdb_hnsw_walk_widen(walk, width_for(search, search->rank));
-	vdb_hnsw_walk_set_slack(walk, vdb_hnsw_slack(search->ef_search), (int) Min(search->rank, INT_MAX / 2));
+	vdb_hnsw_walk_set_slack(walk, slack, (int) Min(search->rank, INT_MAX / 2));
 	if (search->allow != NULL)
 		walk->max_results = INT_MAX;
 	for (int i = 0; i < search->nfound; i++)

@@ -48,7 +48,7 @@ typedef enum HnswIterativeScan
  */
 #define HNSW_WIDTH_PER_EF 0.8
 #define HNSW_MIN_WIDTH 10
-#define HNSW_SLACK 0.08			/* reached at this ef_search, less below: */
+#define HNSW_SLACK 0.12			/* reached at this ef_search, less below: */
 #define HNSW_SLACK_EF 40
 
 static inline int
