@@ -344,7 +344,7 @@ CREATE AGGREGATE sum(vector) (
 COMMENT ON AGGREGATE sum(vector) IS 'the sum of all vectors';
 
 CREATE FUNCTION vector(vector, integer, boolean) RETURNS vector
-	AS 'MODULE_PATHNAME', 'vdb_vector_to_vector'
+	AS 'MODULE_PATHNAME', 'vdb_dense_to_itself'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION vector(vector, integer, boolean) IS 'check the number of dimensions';
 

@@ -15,6 +15,8 @@
 
 #include <math.h>
 
+#include "vector/half.h"
+
 #ifdef VDB_HAVE_VECTOR_EXT
 typedef float VdbFloat4 __attribute__((vector_size(16), aligned(1), may_alias));
 typedef float VdbFloat8 __attribute__((vector_size(32), aligned(1), may_alias));
@@ -31,6 +33,18 @@ vdb_load_f32(const float *p)
 
 	memcpy(&value, p, sizeof(value));
 	return value;
+}
+
+/*
+ * One float16 from any address, as a float.
+ */
+static inline float
+vdb_load_f16(const uint16 *p)
+{
+	uint16		value;
+
+	memcpy(&value, p, sizeof(value));
+	return vdb_half_to_float(value);
 }
 
 #endif							/* VDB_KERNEL_LOAD_H */
