@@ -20,11 +20,13 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "vector/half.h"
 
 static const HnswType *type_of(FmgrInfo *function, Oid type_oid);
 static bool is_named(Oid type_oid, const char *name);
-static int	vector_dim(Datum value);
+static int	dense_dim(Datum value);
 static const float *vector_elements(Datum value, float *buffer);
+static const float *halfvec_elements(Datum value, float *buffer);
 
 typedef enum HnswTypeId
 {
@@ -32,18 +34,30 @@ typedef enum HnswTypeId
 	HNSW_VECTOR_IP,
 	HNSW_VECTOR_COSINE,
 	HNSW_VECTOR_L1,
+	HNSW_HALFVEC_L2,
+	HNSW_HALFVEC_IP,
+	HNSW_HALFVEC_COSINE,
+	HNSW_HALFVEC_L1,
 	HNSW_NTYPES
 } HnswTypeId;
 
 #define VECTOR_TYPE(m) \
 	{.type_name = "vector", .metric = (m), .max_dim = VDB_VECTOR_MAX_DIM, \
-	 .dim = vector_dim, .elements = vector_elements}
+	 .dim = dense_dim, .elements = vector_elements}
+
+#define HALFVEC_TYPE(m) \
+	{.type_name = "halfvec", .metric = (m), .max_dim = VDB_VECTOR_MAX_DIM, \
+	 .dim = dense_dim, .elements = halfvec_elements}
 
 static const HnswType types[HNSW_NTYPES] = {
 	[HNSW_VECTOR_L2] = VECTOR_TYPE(VDB_METRIC_L2),
 	[HNSW_VECTOR_IP] = VECTOR_TYPE(VDB_METRIC_IP),
 	[HNSW_VECTOR_COSINE] = VECTOR_TYPE(VDB_METRIC_COSINE),
 	[HNSW_VECTOR_L1] = VECTOR_TYPE(VDB_METRIC_L1),
+	[HNSW_HALFVEC_L2] = HALFVEC_TYPE(VDB_METRIC_L2),
+	[HNSW_HALFVEC_IP] = HALFVEC_TYPE(VDB_METRIC_IP),
+	[HNSW_HALFVEC_COSINE] = HALFVEC_TYPE(VDB_METRIC_COSINE),
+	[HNSW_HALFVEC_L1] = HALFVEC_TYPE(VDB_METRIC_L1),
 };
 
 /*
@@ -82,11 +96,43 @@ vdb_hnsw_vector_l1(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(&types[HNSW_VECTOR_L1]);
 }
 
-/* HnswType.dim of vector; a value that is not detoasted costs a copy. */
-static int
-vector_dim(Datum value)
+/* SQL: support function 1 of halfvec_l2_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_halfvec_l2);
+Datum
+vdb_hnsw_halfvec_l2(PG_FUNCTION_ARGS)
 {
-	return DatumGetVdbVector(value)->dim;
+	PG_RETURN_POINTER(&types[HNSW_HALFVEC_L2]);
+}
+
+/* SQL: support function 1 of halfvec_ip_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_halfvec_ip);
+Datum
+vdb_hnsw_halfvec_ip(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_HALFVEC_IP]);
+}
+
+/* SQL: support function 1 of halfvec_cosine_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_halfvec_cosine);
+Datum
+vdb_hnsw_halfvec_cosine(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_HALFVEC_COSINE]);
+}
+
+/* SQL: support function 1 of halfvec_l1_ops */
+PG_FUNCTION_INFO_V1(vdb_hnsw_halfvec_l1);
+Datum
+vdb_hnsw_halfvec_l1(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(&types[HNSW_HALFVEC_L1]);
+}
+
+/* HnswType.dim of vector and halfvec; a value that is not detoasted costs a copy. */
+static int
+dense_dim(Datum value)
+{
+	return DatumGetVdbDense(value)->dim;
 }
 
 /* HnswType.elements of vector: they are float32s as they stand. */
@@ -94,6 +140,17 @@ static const float *
 vector_elements(Datum value, float *buffer)
 {
 	return DatumGetVdbVector(value)->x;
+}
+
+/* HnswType.elements of halfvec */
+static const float *
+halfvec_elements(Datum value, float *buffer)
+{
+	const VdbHalfvec *v = DatumGetVdbHalfvec(value);
+
+	for (int i = 0; i < v->dim; i++)
+		buffer[i] = vdb_half_to_float(v->x[i]);
+	return buffer;
 }
 
 /*
