@@ -59,7 +59,7 @@ vdb_half_from_float(float value)
 }
 
 /*
- * The value of a float16.
+ * The value of a float16.  Without branches, so that loops can be vectorised.
  */
 static inline float
 vdb_half_to_float(uint16 half)
@@ -67,11 +67,13 @@ vdb_half_to_float(uint16 half)
 	uint32		sign = (uint32) (half & 0x8000) << 16;
 	uint32		rest = (uint32) (half & 0x7fff) << 13;
 
-	if (rest >= 0x0f800000)		/* infinity, or NaN, which becomes quiet */
-		return vdb_bits_float(sign | 0x7f800000 | rest |
-							  (rest > 0x0f800000 ? 0x400000 : 0));
 	/* 2^112 moves the exponent, and makes subnormals normal. */
-	return vdb_bits_float(sign | vdb_float_bits(vdb_bits_float(rest) * 0x1p112f));
+	uint32		bits = vdb_float_bits(vdb_bits_float(rest) * 0x1p112f);
+
+	/* What has the highest is infinity, or NaN, which becomes quiet. */
+	bits |= rest >= 0x0f800000 ? 0x7f800000 : 0;
+	bits |= rest > 0x0f800000 ? 0x00400000 : 0;
+	return vdb_bits_float(sign | bits);
 }
 
 #endif							/* VDB_HALF_H */
