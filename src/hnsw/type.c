@@ -20,7 +20,6 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
-#include "vector/half.h"
 
 static const HnswType *type_of(FmgrInfo *function, Oid type_oid);
 static bool is_named(Oid type_oid, const char *name);

@@ -13,7 +13,6 @@
 #ifndef VDB_DENSE_H
 #define VDB_DENSE_H
 
-#include "vector/half.h"
 #include "vector/vector.h"
 
 /* A body: inlined into the SQL function of each type */
@@ -49,11 +48,13 @@ dense_set(VdbDenseType type, VdbDense *v, int i, float value)
 DENSE_BODY void
 dense_set_checked(VdbDenseType type, VdbDense *v, int i, float value)
 {
-	vdb_dense_check_element(type, value);
 	if (type == VDB_HALFVEC)
 		((VdbHalfvec *) v)->x[i] = vdb_halfvec_element(value);
 	else
+	{
+		vdb_dense_check_element(type, value);
 		((VdbVector *) v)->x[i] = value;
+	}
 }
 
 /*

@@ -38,7 +38,8 @@ vdb_bits_float(uint32 bits)
 }
 
 /*
- * value as float16; beyond 65504 (rounded) infinity.
+ * value as float16; beyond 65504 (rounded) infinity.  Without branches, so that
+ * loops can be vectorised and random numbers mispredict nothing.
  */
 static inline uint16
 vdb_half_from_float(float value)
@@ -47,19 +48,33 @@ vdb_half_from_float(float value)
 	uint32		sign = (bits >> 16) & 0x8000;
 	uint32		rest = bits & 0x7fffffff;
 
-	if (rest > 0x7f800000)		/* NaN: quiet, its first bits kept */
-		return (uint16) (sign | 0x7e00 | ((rest >> 13) & 0x3ff));
-	if (rest >= 0x47800000)		/* 65536 */
-		return (uint16) (sign | 0x7c00);
-	/* Below 2^-14: the addition rounds to a multiple of 2^-24. */
-	if (rest < 0x38800000)
-		return (uint16) (sign | (vdb_float_bits(vdb_bits_float(rest) + 0.5f) - 0x3f000000));
 	/* The carry of the rounding may enter the exponent, up to infinity. */
-	return (uint16) (sign | ((rest - 0x38000000 + 0xfff + ((rest >> 13) & 1)) >> 13));
+	uint32		normal = (rest - 0x38000000 + 0xfff + ((rest >> 13) & 1)) >> 13;
+
+	/* Below 2^-14: the addition rounds to a multiple of 2^-24. */
+	uint32		subnormal = vdb_float_bits(vdb_bits_float(rest) + 0.5f) - 0x3f000000;
+
+	/* NaN: quiet, its first bits kept */
+	uint32		nan = 0x7e00 | ((rest >> 13) & 0x3ff);
+
+	uint32		half = rest < 0x38800000 ? subnormal : normal;
+
+	half = rest >= 0x47800000 ? 0x7c00 : half; /* 65536 */
+	half = rest > 0x7f800000 ? nan : half;
+	return (uint16) (sign | half);
 }
 
 /*
- * The value of a float16.  Without branches, so that loops can be vectorised.
+ * Is it a number, and not infinite?
+ */
+static inline bool
+vdb_half_is_finite(uint16 half)
+{
+	return (half & 0x7c00) != 0x7c00;
+}
+
+/*
+ * The value of a float16, without branches, too.
  */
 static inline float
 vdb_half_to_float(uint16 half)

@@ -19,6 +19,10 @@
 
 #include "pg_compat.h"
 
+#include <math.h>
+
+#include "vector/half.h"
+
 /* The types that have a value for each dimension; they differ in its size. */
 typedef enum VdbDenseType
 {
@@ -101,8 +105,7 @@ extern const char *vdb_dense_name(VdbDenseType type);
 extern void vdb_dense_check_dim(VdbDenseType type, int dim);
 extern void vdb_dense_check_typmod(int32 typmod, int dim);
 pg_noreturn extern PGDLLEXPORT void vdb_dense_differing_dims(VdbDenseType type, int a, int b);
-extern void vdb_dense_check_element(VdbDenseType type, float value);
-extern uint16 vdb_halfvec_element(float value);
+pg_noreturn extern void vdb_dense_refuse_element(VdbDenseType type, float value);
 
 /*
  * Errors out unless a and b have the same number of dimensions.
@@ -112,6 +115,30 @@ vdb_dense_check_same_dim(VdbDenseType type, const VdbDense *a, const VdbDense *b
 {
 	if (unlikely(a->dim != b->dim))
 		vdb_dense_differing_dims(type, a->dim, b->dim);
+}
+
+/*
+ * Errors out unless value is a number and finite.
+ */
+static inline void
+vdb_dense_check_element(VdbDenseType type, float value)
+{
+	if (unlikely(!isfinite(value)))
+		vdb_dense_refuse_element(type, value);
+}
+
+/*
+ * A number as an element of a halfvec: the nearest float16, ties to even.
+ * Errors out where there is none that is finite.
+ */
+static inline uint16
+vdb_halfvec_element(float value)
+{
+	uint16		half = vdb_half_from_float(value);
+
+	if (unlikely(!vdb_half_is_finite(half)))
+		vdb_dense_refuse_element(VDB_HALFVEC, value);
+	return half;
 }
 
 static inline VdbVector *

@@ -9,10 +9,7 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "common/shortest_dec.h"
-#include "vector/half.h"
 #include "vector/vector.h"
 
 /*
@@ -82,11 +79,13 @@ vdb_dense_differing_dims(VdbDenseType type, int a, int b)
 }
 
 /*
- * Errors out unless value is a number.
+ * The error of a value that cannot be an element.
  */
 void
-vdb_dense_check_element(VdbDenseType type, float value)
+vdb_dense_refuse_element(VdbDenseType type, float value)
 {
+	char		text[FLOAT_SHORTEST_DECIMAL_LEN];
+
 	if (isnan(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
@@ -96,23 +95,9 @@ vdb_dense_check_element(VdbDenseType type, float value)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("infinite value not allowed in %s",
 						vdb_dense_name(type))));
-}
-
-/*
- * A number as an element of a halfvec: the nearest float16, ties to even.
- * Errors out where that would be infinity.
- */
-uint16
-vdb_halfvec_element(float value)
-{
-	if (unlikely(fabsf(value) >= VDB_HALF_OVERFLOW))
-	{
-		char		text[FLOAT_SHORTEST_DECIMAL_LEN];
-
-		float_to_shortest_decimal_buf(value, text);
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("\"%s\" is out of range for type halfvec", text)));
-	}
-	return vdb_half_from_float(value);
+	float_to_shortest_decimal_buf(value, text);
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("\"%s\" is out of range for type %s",
+					text, vdb_dense_name(type))));
 }
