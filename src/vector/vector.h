@@ -99,13 +99,13 @@ DatumGetVdbHalfvec(Datum d)
 #define PG_RETURN_VDB_VECTOR_P(v) PG_RETURN_POINTER(v)
 #define PG_RETURN_VDB_HALFVEC_P(v) PG_RETURN_POINTER(v)
 
-/* vector_check.c */
-extern VdbDense *vdb_dense_alloc(VdbDenseType type, int dim);
-extern const char *vdb_dense_name(VdbDenseType type);
-extern void vdb_dense_check_dim(VdbDenseType type, int dim);
-extern void vdb_dense_check_typmod(int32 typmod, int dim);
+/* vector_check.c; exported because JIT code of an inlined SQL function refers to them */
+extern PGDLLEXPORT VdbDense *vdb_dense_alloc(VdbDenseType type, int dim);
+extern PGDLLEXPORT const char *vdb_dense_name(VdbDenseType type);
+extern PGDLLEXPORT void vdb_dense_check_dim(VdbDenseType type, int dim);
+extern PGDLLEXPORT void vdb_dense_check_typmod(int32 typmod, int dim);
 pg_noreturn extern PGDLLEXPORT void vdb_dense_differing_dims(VdbDenseType type, int a, int b);
-pg_noreturn extern void vdb_dense_refuse_element(VdbDenseType type, float value);
+pg_noreturn extern PGDLLEXPORT void vdb_dense_refuse_element(VdbDenseType type, float value);
 
 /*
  * Errors out unless a and b have the same number of dimensions.
