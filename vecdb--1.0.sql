@@ -1197,6 +1197,70 @@ CREATE OPERATOR CLASS halfvec_l1_ops
 	FUNCTION 1 vecdb_hnsw_halfvec_l1(internal);
 
 --
+-- src/hnsw: operator classes of sparsevec and bit
+--
+
+CREATE FUNCTION vecdb_hnsw_sparse_l2(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_sparse_l2'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_sparse_l2(internal) IS 'hnsw support: sparsevec, Euclidean distance';
+
+CREATE FUNCTION vecdb_hnsw_sparse_ip(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_sparse_ip'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_sparse_ip(internal) IS 'hnsw support: sparsevec, negative inner product';
+
+CREATE FUNCTION vecdb_hnsw_sparse_cosine(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_sparse_cosine'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_sparse_cosine(internal) IS 'hnsw support: sparsevec, cosine distance';
+
+CREATE FUNCTION vecdb_hnsw_sparse_l1(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_sparse_l1'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_sparse_l1(internal) IS 'hnsw support: sparsevec, taxicab distance';
+
+CREATE FUNCTION vecdb_hnsw_bit_hamming(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_bit_hamming'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_bit_hamming(internal) IS 'hnsw support: bit, Hamming distance';
+
+CREATE FUNCTION vecdb_hnsw_bit_jaccard(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'vdb_hnsw_bit_jaccard'
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vecdb_hnsw_bit_jaccard(internal) IS 'hnsw support: bit, Jaccard distance';
+
+CREATE OPERATOR CLASS sparsevec_l2_ops
+	FOR TYPE sparsevec USING hnsw AS
+	OPERATOR 1 <-> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_sparse_l2(internal);
+
+CREATE OPERATOR CLASS sparsevec_ip_ops
+	FOR TYPE sparsevec USING hnsw AS
+	OPERATOR 1 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_sparse_ip(internal);
+
+CREATE OPERATOR CLASS sparsevec_cosine_ops
+	FOR TYPE sparsevec USING hnsw AS
+	OPERATOR 1 <=> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_sparse_cosine(internal);
+
+CREATE OPERATOR CLASS sparsevec_l1_ops
+	FOR TYPE sparsevec USING hnsw AS
+	OPERATOR 1 <+> (sparsevec, sparsevec) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_sparse_l1(internal);
+
+CREATE OPERATOR CLASS bit_hamming_ops
+	FOR TYPE bit USING hnsw AS
+	OPERATOR 1 <~> (bit, bit) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_bit_hamming(internal);
+
+CREATE OPERATOR CLASS bit_jaccard_ops
+	FOR TYPE bit USING hnsw AS
+	OPERATOR 1 <%> (bit, bit) FOR ORDER BY float_ops,
+	FUNCTION 1 vecdb_hnsw_bit_jaccard(internal);
+
+--
 -- src/hnsw: what can be seen of an index
 --
 

@@ -142,6 +142,9 @@ vdb_distance(VdbMetric metric, int dim, const float *a, const float *b)
 			return cosine_value(VDB_VECTOR, dim, a, b);
 		case VDB_METRIC_L1:
 			return l1_value(VDB_VECTOR, dim, a, b);
+		case VDB_METRIC_HAMMING:
+		case VDB_METRIC_JACCARD:
+			break;
 	}
 	return get_float8_nan();
 }

@@ -14,6 +14,7 @@
 #include <math.h>
 
 #include "sparse/sparse.h"
+#include "utils/float.h"
 
 PG_FUNCTION_INFO_V1(vdb_sparse_l2_distance);
 PG_FUNCTION_INFO_V1(vdb_sparse_l2_squared_distance);
@@ -68,11 +69,7 @@ cosine_value(VdbSparseElements a, VdbSparseElements b)
 	double		cosine;
 
 	if (isinf((float) norm_a) || isinf((float) norm_b))
-	{
-		dot = (float) dot;
-		norm_a = (float) norm_a;
-		norm_b = (float) norm_b;
-	}
+		return get_float8_nan();
 	cosine = dot / sqrt(norm_a * norm_b);
 	if (cosine > 1)
 		cosine = 1;
