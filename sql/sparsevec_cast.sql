@@ -19,6 +19,14 @@ INSERT INTO t (s) VALUES (ARRAY[1,0,2,3]);
 SELECT * FROM t;
 DROP TABLE t;
 
+-- halfvec and back: values are rounded, those beyond float16 are refused
+SELECT '[0,1.5,-0,2]'::halfvec::sparsevec, '{2:0.1,4:2,5:1e-9}/5'::sparsevec::halfvec;
+SELECT '[1,2,3]'::halfvec::sparsevec(2);
+SELECT '{1:1}/3'::sparsevec::halfvec(2);
+SELECT '{1:65520}/3'::sparsevec::halfvec;
+SELECT '{}/16001'::sparsevec::halfvec;
+SELECT l2_distance('{1:1}/2'::sparsevec, '[1,3]'::halfvec);
+
 -- all elements are non-zero: 16,000 are allowed
 SELECT l2_norm(array_fill(1, ARRAY[16000])::vector::sparsevec) ^ 2 AS elements;
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sparse_cast.c
- *	  Casts between sparsevec, vector and arrays of numbers.
+ *	  Casts between sparsevec, vector, halfvec and arrays of numbers.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,11 +11,13 @@
 #include "sparse/sparse.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
-#include "vector/vector.h"
+#include "vector/dense.h"
 
 PG_FUNCTION_INFO_V1(vdb_sparse_to_sparse);
 PG_FUNCTION_INFO_V1(vdb_vector_to_sparse);
+PG_FUNCTION_INFO_V1(vdb_halfvec_to_sparse);
 PG_FUNCTION_INFO_V1(vdb_sparse_to_vector);
+PG_FUNCTION_INFO_V1(vdb_sparse_to_halfvec);
 PG_FUNCTION_INFO_V1(vdb_array_to_sparse);
 
 static float number_value(Oid type, Datum d);
@@ -34,12 +36,12 @@ vdb_sparse_to_sparse(PG_FUNCTION_ARGS)
 }
 
 /*
- * vector_to_sparsevec(vector, integer, boolean) returns sparsevec
+ * A vector or halfvec as a sparse vector: without its zeroes.
  */
-Datum
-vdb_vector_to_sparse(PG_FUNCTION_ARGS)
+DENSE_BODY Datum
+dense_to_sparse(FunctionCallInfo fcinfo, VdbDenseType type)
 {
-	VdbVector  *v = PG_GETARG_VDB_VECTOR_P(0);
+	VdbDense   *v = PG_GETARG_VDB_DENSE_P(0);
 	VdbSparse  *result;
 	float	   *values;
 	int			count = 0;
@@ -47,39 +49,69 @@ vdb_vector_to_sparse(PG_FUNCTION_ARGS)
 
 	vdb_sparse_check_typmod(PG_GETARG_INT32(1), v->dim);
 	for (int i = 0; i < v->dim; i++)
-		count += v->x[i] != 0;
+		count += dense_get(type, v, i) != 0;
 	vdb_sparse_check_count(count, v->dim);
 
 	result = vdb_sparse_alloc(v->dim, count);
 	values = vdb_sparse_values(result);
 	for (int i = 0; i < v->dim; i++)
 	{
-		if (v->x[i] == 0)
+		float		value = dense_get(type, v, i);
+
+		if (value == 0)
 			continue;
 		result->indices[n] = i;
-		values[n++] = v->x[i];
+		values[n++] = value;
 	}
 	PG_FREE_IF_COPY(v, 0);
 	PG_RETURN_VDB_SPARSE_P(result);
 }
 
 /*
- * sparsevec_to_vector(sparsevec, integer, boolean) returns vector
+ * A sparse vector as a vector or halfvec.  Errors out for a value that a halfvec
+ * cannot have.
  */
-Datum
-vdb_sparse_to_vector(PG_FUNCTION_ARGS)
+DENSE_BODY Datum
+sparse_to_dense(FunctionCallInfo fcinfo, VdbDenseType type)
 {
 	VdbSparse  *v = PG_GETARG_VDB_SPARSE_P(0);
 	float	   *values = vdb_sparse_values(v);
-	VdbVector  *result;
+	VdbDense   *result;
 
-	vdb_vector_check_dim(v->dim);
-	vdb_vector_check_typmod(PG_GETARG_INT32(1), v->dim);
-	result = vdb_vector_alloc(v->dim);
+	vdb_dense_check_dim(type, v->dim);
+	vdb_dense_check_typmod(PG_GETARG_INT32(1), v->dim);
+	result = vdb_dense_alloc(type, v->dim);
 	for (int i = 0; i < v->count; i++)
-		result->x[v->indices[i]] = values[i];
+		dense_set_checked(type, result, v->indices[i], values[i]);
 	PG_FREE_IF_COPY(v, 0);
-	PG_RETURN_VDB_VECTOR_P(result);
+	PG_RETURN_VDB_DENSE_P(result);
+}
+
+/*
+ * vector_to_sparsevec(vector, integer, boolean) returns sparsevec, and so on
+ */
+Datum
+vdb_vector_to_sparse(PG_FUNCTION_ARGS)
+{
+	return dense_to_sparse(fcinfo, VDB_VECTOR);
+}
+
+Datum
+vdb_halfvec_to_sparse(PG_FUNCTION_ARGS)
+{
+	return dense_to_sparse(fcinfo, VDB_HALFVEC);
+}
+
+Datum
+vdb_sparse_to_vector(PG_FUNCTION_ARGS)
+{
+	return sparse_to_dense(fcinfo, VDB_VECTOR);
+}
+
+Datum
+vdb_sparse_to_halfvec(PG_FUNCTION_ARGS)
+{
+	return sparse_to_dense(fcinfo, VDB_HALFVEC);
 }
 
 /*
