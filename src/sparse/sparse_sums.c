@@ -17,6 +17,20 @@
 #include "sparse/sparse.h"
 
 /*
+ * A value, or 0.  By its bits: compilers make a branch of a choice.
+ */
+static inline double
+value_if(float value, bool is_there)
+{
+	uint32		bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	bits &= -(uint32) is_there;
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+/*
  * Goes through the union of two vectors: x and y are the two values of an index,
  * 0 where a vector has none.  The statement may use both.
  */
@@ -28,8 +42,8 @@
 		{ \
 			int32		ia_ = (a).indices[i_]; \
 			int32		ib_ = (b).indices[j_]; \
-			double		x = ia_ <= ib_ ? (a).values[i_] : 0; \
-			double		y = ib_ <= ia_ ? (b).values[j_] : 0; \
+			double		x = value_if((a).values[i_], ia_ <= ib_); \
+			double		y = value_if((b).values[j_], ib_ <= ia_); \
 			statement; \
 			i_ += ia_ <= ib_; \
 			j_ += ib_ <= ia_; \
