@@ -68,16 +68,16 @@ DatumGetVdbSparse(Datum d)
 #define PG_GETARG_VDB_SPARSE_P(n) DatumGetVdbSparse(PG_GETARG_DATUM(n))
 #define PG_RETURN_VDB_SPARSE_P(v) PG_RETURN_POINTER(v)
 
-/* sparse_check.c */
-extern VdbSparse *vdb_sparse_alloc(int dim, int count);
-extern void vdb_sparse_check_dim(int dim);
-extern void vdb_sparse_check_count(int count, int dim);
-extern void vdb_sparse_check_typmod(int32 typmod, int dim);
+/* sparse_check.c; exported because JIT code of an inlined SQL function refers to them */
+extern PGDLLEXPORT VdbSparse *vdb_sparse_alloc(int dim, int count);
+extern PGDLLEXPORT void vdb_sparse_check_dim(int dim);
+extern PGDLLEXPORT void vdb_sparse_check_count(int count, int dim);
+extern PGDLLEXPORT void vdb_sparse_check_typmod(int32 typmod, int dim);
 extern PGDLLEXPORT void vdb_sparse_check_same_dim(const VdbSparse *a, const VdbSparse *b);
-extern void vdb_sparse_check_index(const int32 *indices, int i, int dim);
-extern void vdb_sparse_check_value(float value);
+extern PGDLLEXPORT void vdb_sparse_check_index(const int32 *indices, int i, int dim);
+extern PGDLLEXPORT void vdb_sparse_check_value(float value);
 
-/* sparse_sums.c: plain C */
+/* sparse_sums.c, plain C */
 extern PGDLLEXPORT double vdb_sparse_l2sq(VdbSparseElements a, VdbSparseElements b);
 extern PGDLLEXPORT double vdb_sparse_ip(VdbSparseElements a, VdbSparseElements b);
 extern PGDLLEXPORT double vdb_sparse_l1(VdbSparseElements a, VdbSparseElements b);

@@ -37,7 +37,7 @@ typedef struct VdbSparseText
 	int			len;			/* and its bytes */
 } VdbSparseText;
 
-extern VdbSparseText vdb_sparse_text_parse(const char *text, const char *end,
-										   VdbSparseEntry *entries, int max_count);
+extern PGDLLEXPORT VdbSparseText vdb_sparse_text_parse(const char *text, const char *end,
+													   VdbSparseEntry *entries, int max_count);
 
 #endif							/* VDB_SPARSE_TEXT_H */
