@@ -54,6 +54,10 @@ $(OBJS) $(OBJS:.o=.bc): $(HDRS) Makefile
 # Kernels live from vectorised loops; the rest keeps PostgreSQL's flags.
 src/distance/%.o: CFLAGS += -O3
 src/distance/%.bc: BITCODE_CFLAGS += -O3
+src/bit/%.o: CFLAGS += -O3
+src/bit/%.bc: BITCODE_CFLAGS += -O3
+src/sparse/sparse_sums.o: CFLAGS += -O3 -ffp-contract=off
+src/sparse/sparse_sums.bc: BITCODE_CFLAGS += -O3 -ffp-contract=off
 
 # Codes and rotated vectors are the same bits at every SIMD level and on every
 # CPU, so no product and sum may become one fused instruction.

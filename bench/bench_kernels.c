@@ -4,7 +4,8 @@
  *	  Speed of the distance kernels against a plain read of the same memory.
  *
  * One query against 100,000 contiguous rows of 768 floats (307 MB, far beyond
- * any cache), for every level that the CPU has and every metric.  The yardstick
+ * any cache) and as many of 768 float16s, for every level that the CPU has and
+ * every metric.  The yardstick
  * is a loop that only reads those bytes with the level's widest loads and ORs
  * them together; a ratio is given to the level's own read and to the fastest
  * read of any level, and the target is 60 % of the latter.  Each figure is the
@@ -18,6 +19,7 @@
 
 #include "distance/kernel_load.h"
 #include "distance/kernels.h"
+#include "vector/half.h"
 
 #undef printf
 #undef fprintf
@@ -126,15 +128,45 @@ time_cosine(VdbCosineKernel kernel, const float *data, const float *query)
 	return now() - start;
 }
 
+static double
+time_half_pair(VdbHalfDistanceKernel kernel, const uint16 *data, const uint16 *query)
+{
+	double		start = now();
+	float		sum = 0;
+
+	for (int row = 0; row < ROWS; row++)
+		sum += kernel(DIM, data + (size_t) row * DIM, query);
+	float_sink = sum;
+	return now() - start;
+}
+
+static double
+time_half_cosine(VdbHalfCosineKernel kernel, const uint16 *data, const uint16 *query)
+{
+	double		start = now();
+	float		sum = 0;
+
+	for (int row = 0; row < ROWS; row++)
+	{
+		VdbCosineSums s = kernel(DIM, data + (size_t) row * DIM, query);
+
+		sum += s.dot + s.norm_a + s.norm_b;
+	}
+	float_sink = sum;
+	return now() - start;
+}
+
 /* Best times of one level */
 typedef struct Times
 {
 	double		read;
 	double		kernel[NKERNELS];
+	double		half[NKERNELS];
 } Times;
 
 static void
-run_round(VdbSimdLevel level, const float *data, const float *query, Times *best)
+run_round(VdbSimdLevel level, const float *data, const float *query,
+		  const uint16 *halves, const uint16 *half_query, Times *best)
 {
 	const VdbKernels *k = vdb_kernels_find(level);
 	double		start = now();
@@ -145,6 +177,10 @@ run_round(VdbSimdLevel level, const float *data, const float *query, Times *best
 	best->kernel[1] = Min(best->kernel[1], time_pair(k->ip, data, query));
 	best->kernel[2] = Min(best->kernel[2], time_cosine(k->cosine, data, query));
 	best->kernel[3] = Min(best->kernel[3], time_pair(k->l1, data, query));
+	best->half[0] = Min(best->half[0], time_half_pair(k->half.l2sq, halves, half_query));
+	best->half[1] = Min(best->half[1], time_half_pair(k->half.ip, halves, half_query));
+	best->half[2] = Min(best->half[2], time_half_cosine(k->half.cosine, halves, half_query));
+	best->half[3] = Min(best->half[3], time_half_pair(k->half.l1, halves, half_query));
 }
 
 /*
@@ -167,6 +203,9 @@ report(VdbSimdLevel level, const Times *best, double fastest_read)
 			   100 * fastest_read / t, t / ROWS * 1e9);
 		worst = Min(worst, fastest_read / t);
 	}
+	for (int i = 0; i < NKERNELS; i++)
+		printf("%-8s %-7s %6.2f GB/s of float16 %6.1f ns a row\n",
+			   name, names[i], SIZE / 2 / best->half[i] / 1e9, best->half[i] / ROWS * 1e9);
 	return worst;
 }
 
@@ -174,25 +213,29 @@ int
 main(void)
 {
 	float	   *data = malloc(SIZE);
+	uint16	   *halves = malloc(SIZE / 2);
 	float		query[DIM];
+	uint16		half_query[DIM];
 	Times		best[VDB_SIMD_LAST + 1];
 	uint32		state = 1;
 	double		fastest_read = 1e9;
 	double		worst = 0;
 
-	if (data == NULL)
+	if (data == NULL || halves == NULL)
 	{
-		fprintf(stderr, "out of memory: the data need %zu MB\n", SIZE / 1000000);
+		fprintf(stderr, "out of memory: the data need %zu MB\n", SIZE * 3 / 2 / 1000000);
 		return 1;
 	}
 	for (size_t i = 0; i < SIZE / sizeof(float); i++)
 	{
 		state = state * 1664525 + 1013904223;
 		data[i] = (float) (state >> 8) / 16777216.0f - 0.5f;
+		halves[i] = vdb_half_from_float(data[i]);
 	}
 	memcpy(query, data + SIZE / sizeof(float) / 2, sizeof(query));
+	memcpy(half_query, halves + SIZE / sizeof(float) / 2, sizeof(half_query));
 	for (int level = 0; level <= VDB_SIMD_LAST; level++)
-		best[level] = (Times){1e9, {1e9, 1e9, 1e9, 1e9}};
+		best[level] = (Times){1e9, {1e9, 1e9, 1e9, 1e9}, {1e9, 1e9, 1e9, 1e9}};
 
 	for (int round = 0; round < ROUNDS; round++)
 	{
@@ -200,7 +243,8 @@ main(void)
 		{
 			if (vdb_kernels_find((VdbSimdLevel) level) == NULL)
 				continue;
-			run_round((VdbSimdLevel) level, data, query, &best[level]);
+			run_round((VdbSimdLevel) level, data, query, halves, half_query,
+					  &best[level]);
 			fastest_read = Min(fastest_read, best[level].read);
 		}
 	}
@@ -213,5 +257,6 @@ main(void)
 		   worst >= TARGET ? "ok" : "MISSED",
 		   vdb_kernels_find(VDB_SIMD_AUTO)->name, 100 * worst, 100 * TARGET);
 	free(data);
+	free(halves);
 	return 0;
 }

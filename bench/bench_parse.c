@@ -94,7 +94,7 @@ compare(char **texts, const char *name)
 	{
 		start = now();
 		for (i = 0; i < VECTORS; i++)
-			if (vdb_vector_text_parse(texts[i], texts[i] + strlen(texts[i]), x, DIM).dim != DIM)
+			if (vdb_vector_text_parse(texts[i], texts[i] + strlen(texts[i]), x, DIM, INFINITY).dim != DIM)
 				abort();
 		ours = Min(ours, now() - start);
 

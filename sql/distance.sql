@@ -58,7 +58,7 @@ END $$;
 
 -- declarations: every operator is its own commutator, all is immutable,
 -- strict, parallel safe and priced by the support function
-SELECT o.oprname, o.oprcode, c.oprname AS commutator, o.oprkind
+SELECT o.oprname, o.oprcode::regprocedure, c.oprname AS commutator, o.oprkind
 FROM pg_operator o LEFT JOIN pg_operator c ON c.oid = o.oprcom
 WHERE o.oprleft = 'vector'::regtype AND o.oprname IN ('<->', '<#>', '<=>', '<+>')
 ORDER BY o.oprname COLLATE "C";

@@ -112,7 +112,7 @@ CREATE OPERATOR CLASS renamed_ops FOR TYPE vector USING hnsw AS
 	OPERATOR 1 <-> FOR ORDER BY float_ops, FUNCTION 1 vecdb_hnsw_vector_l2(internal);
 ALTER OPERATOR FAMILY renamed_ops USING hnsw ADD FUNCTION 1 (point, vector) vecdb_hnsw_vector_l2(internal);
 SELECT opcname, amvalidate(oid) FROM pg_opclass
-	WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hnsw') AND opcname NOT LIKE 'vector%' ORDER BY opcname;
+	WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'hnsw') AND opcname !~ '^(vector|halfvec)_' ORDER BY opcname;
 -- nor can an index be made with those without a use
 CREATE INDEX ON t USING hnsw (v no_function_ops);
 CREATE INDEX ON t USING hnsw (v foreign_ops);

@@ -110,14 +110,15 @@ vdb_json_read_vector(VdbJsonReader *r, int dim)
 					   "must be an array of numbers");
 
 	result = palloc(VDB_VECTOR_SIZE(room));
-	text = vdb_vector_text_parse(r->lex->token_start, r->end, result->x, room);
+	text = vdb_vector_text_parse(r->lex->token_start, r->end, result->x, room,
+								 INFINITY);
 	if (text.fault == VDB_TEXT_TOO_LONG && dim > 0)
 	{
 		/* Once more, to tell how many there are, or of another fault. */
 		pfree(result);
 		result = palloc(VDB_VECTOR_SIZE(VDB_VECTOR_MAX_DIM));
 		text = vdb_vector_text_parse(r->lex->token_start, r->end, result->x,
-									 VDB_VECTOR_MAX_DIM);
+									 VDB_VECTOR_MAX_DIM, INFINITY);
 	}
 	if (text.fault != VDB_TEXT_OK)
 		vector_fault(r, &text);

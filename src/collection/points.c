@@ -75,7 +75,7 @@ vdb_parse_points(PG_FUNCTION_ARGS)
 	PointList	list;
 	int			i;
 
-	vdb_vector_check_dim(dim);
+	vdb_dense_check_dim(VDB_VECTOR, dim);
 	InitMaterializedSRF(fcinfo, 0);
 
 	vdb_json_open(&reader, PG_GETARG_TEXT_PP(0), POINT_EXAMPLE);

@@ -12,13 +12,15 @@
 #include "distance/kernels.h"
 #include "vector/vector.h"
 
-/* One for each distance operator on vectors */
+/* One for each distance operator; those of vectors first */
 typedef enum VdbMetric
 {
 	VDB_METRIC_L2,				/* <->  Euclidean distance */
 	VDB_METRIC_IP,				/* <#>  negative inner product */
 	VDB_METRIC_COSINE,			/* <=>  1 - cosine */
-	VDB_METRIC_L1				/* <+>  taxicab distance */
+	VDB_METRIC_L1,				/* <+>  taxicab distance */
+	VDB_METRIC_HAMMING,			/* <~>  of bit strings: the bit room's */
+	VDB_METRIC_JACCARD			/* <%>  of bit strings: the bit room's */
 } VdbMetric;
 
 /*

@@ -30,7 +30,7 @@ typedef struct CachedArg
 	bool		is_param;		/* worth caching at all */
 	Size		key_size;
 	char	   *key;			/* the toasted datum */
-	VdbVector  *vector;
+	VdbDense   *value;
 } CachedArg;
 
 /* In fn_extra and, like all it points to, in fn_mcxt */
@@ -101,11 +101,11 @@ fill_cached_arg(CachedArg *slot, struct varlena *raw, MemoryContext mcxt)
 	if (slot->key != NULL)
 	{
 		pfree(slot->key);
-		pfree(slot->vector);
+		pfree(slot->value);
 		slot->key = NULL;
 	}
 	oldcxt = MemoryContextSwitchTo(mcxt);
-	slot->vector = DatumGetVdbVector(PointerGetDatum(raw));
+	slot->value = DatumGetVdbDense(PointerGetDatum(raw));
 	slot->key_size = VARSIZE_ANY(raw);
 	key = palloc(slot->key_size);
 	memcpy(key, raw, slot->key_size);
@@ -115,7 +115,7 @@ fill_cached_arg(CachedArg *slot, struct varlena *raw, MemoryContext mcxt)
 
 /*
  * Argument argno, which has an extended header (short, compressed or out of
- * line), as a plain vector.  Copies a short one each time: that is cheaper
+ * line), as a plain value.  Copies a short one each time: that is cheaper
  * than finding out whether it is still the same.
  */
 VdbDistanceArg
@@ -129,7 +129,7 @@ vdb_distance_detoast_arg(FunctionCallInfo fcinfo, int argno)
 		slot = find_cached_arg(fcinfo->flinfo, argno);
 	if (slot == NULL)
 	{
-		arg.vector = DatumGetVdbVector(PointerGetDatum(raw));
+		arg.value = DatumGetVdbDense(PointerGetDatum(raw));
 		arg.is_copy = true;
 		return arg;
 	}
@@ -137,7 +137,7 @@ vdb_distance_detoast_arg(FunctionCallInfo fcinfo, int argno)
 	if (slot->key == NULL || slot->key_size != VARSIZE_ANY(raw) ||
 		memcmp(slot->key, raw, slot->key_size) != 0)
 		fill_cached_arg(slot, raw, fcinfo->flinfo->fn_mcxt);
-	arg.vector = slot->vector;
+	arg.value = slot->value;
 	arg.is_copy = false;
 	return arg;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * distance_args.h
- *	  Vector arguments of the SQL distance functions.
+ *	  Arguments (vector or halfvec) of the SQL distance functions.
  *
  *-------------------------------------------------------------------------
  */
@@ -10,10 +10,10 @@
 
 #include "vector/vector.h"
 
-/* A vector argument; is_copy: this call made it and must free it. */
+/* An argument; is_copy: this call made it and must free it. */
 typedef struct VdbDistanceArg
 {
-	const VdbVector *vector;
+	const VdbDense *value;
 	bool		is_copy;
 } VdbDistanceArg;
 
@@ -22,7 +22,7 @@ extern PGDLLEXPORT VdbDistanceArg vdb_distance_detoast_arg(FunctionCallInfo fcin
 														   int argno);
 
 /*
- * Argument argno, not NULL, as a plain vector.  A datum that is stored inline
+ * Argument argno, not NULL, as a plain value.  A datum that is stored inline
  * with a full header is used where it is.
  */
 static inline VdbDistanceArg
@@ -32,7 +32,7 @@ vdb_distance_arg(FunctionCallInfo fcinfo, int argno)
 
 	if (VARATT_IS_EXTENDED(PG_GETARG_POINTER(argno)))
 		return vdb_distance_detoast_arg(fcinfo, argno);
-	arg.vector = (const VdbVector *) PG_GETARG_POINTER(argno);
+	arg.value = (const VdbDense *) PG_GETARG_POINTER(argno);
 	arg.is_copy = false;
 	return arg;
 }
@@ -44,7 +44,7 @@ static inline void
 vdb_distance_free_arg(VdbDistanceArg arg)
 {
 	if (arg.is_copy)
-		pfree(unconstify(VdbVector *, arg.vector));
+		pfree(unconstify(VdbDense *, arg.value));
 }
 
 #endif							/* VDB_DISTANCE_ARGS_H */

@@ -29,7 +29,7 @@
 #define COST_CALL 8.0
 #define COST_PER_DIMENSION 0.06
 #define COST_DETOAST 200.0
-#define COST_DETOAST_PER_DIMENSION 0.25
+#define COST_DETOAST_PER_BYTE 0.0625
 
 /* Dimensions assumed where nothing tells: a common sentence model's */
 #define DEFAULT_DIM 384
@@ -38,10 +38,19 @@
 #define TOASTED_WIDTH TOAST_POINTER_SIZE
 
 /*
+ * The number of dimensions of a value of so many bytes.
+ */
+static int
+size_dim(VdbDenseType type, Size size)
+{
+	return (int) ((size - offsetof(VdbDense, x)) / vdb_dense_element_size(type));
+}
+
+/*
  * The number of dimensions of an argument, 0 if unknown.
  */
 static int
-arg_dim(Node *arg)
+arg_dim(VdbDenseType type, Node *arg)
 {
 	int32		typmod;
 
@@ -51,8 +60,7 @@ arg_dim(Node *arg)
 
 		if (con->constisnull)
 			return 0;
-		return (toast_raw_datum_size(con->constvalue) - offsetof(VdbVector, x)) /
-			sizeof(float);
+		return size_dim(type, toast_raw_datum_size(con->constvalue));
 	}
 	typmod = exprTypmod(arg);
 	return typmod > 0 ? typmod : 0;
@@ -84,9 +92,8 @@ arg_width(PlannerInfo *root, Node *arg)
  * Without statistics, what TOAST does by default.
  */
 static double
-arg_toasted_fraction(PlannerInfo *root, Node *arg, int dim)
+arg_toasted_fraction(PlannerInfo *root, Node *arg, double size)
 {
-	double		size = VDB_VECTOR_SIZE(dim);
 	int			width;
 
 	if (!IsA(arg, Var) || size <= TOASTED_WIDTH)
@@ -104,13 +111,13 @@ arg_toasted_fraction(PlannerInfo *root, Node *arg, int dim)
  * A column without type modifier tells by its width, unless it is toasted.
  */
 static int
-call_dim(PlannerInfo *root, List *args)
+call_dim(PlannerInfo *root, VdbDenseType type, List *args)
 {
 	int			dim = 0;
 	ListCell   *lc;
 
 	foreach(lc, args)
-		dim = Max(dim, arg_dim((Node *) lfirst(lc)));
+		dim = Max(dim, arg_dim(type, (Node *) lfirst(lc)));
 	if (dim > 0)
 		return dim;
 
@@ -119,7 +126,7 @@ call_dim(PlannerInfo *root, List *args)
 		int			width = arg_width(root, (Node *) lfirst(lc));
 
 		if (width > TOASTED_WIDTH)
-			dim = Max(dim, (int) ((width - offsetof(VdbVector, x)) / sizeof(float)));
+			dim = Max(dim, size_dim(type, (Size) width));
 	}
 	return dim > 0 ? dim : DEFAULT_DIM;
 }
@@ -128,10 +135,12 @@ call_dim(PlannerInfo *root, List *args)
  * The cost of one evaluation, as a multiple of cpu_operator_cost.
  */
 static double
-call_cost(PlannerInfo *root, Node *call)
+call_cost(PlannerInfo *root, VdbDenseType type, Node *call)
 {
 	List	   *args = NIL;
 	int			dim;
+	double		element_size = vdb_dense_element_size(type);
+	double		size;
 	double		cost;
 	ListCell   *lc;
 
@@ -140,20 +149,20 @@ call_cost(PlannerInfo *root, Node *call)
 	else if (call != NULL && IsA(call, FuncExpr))
 		args = ((FuncExpr *) call)->args;
 
-	dim = call_dim(root, args);
+	dim = call_dim(root, type, args);
+	size = vdb_dense_size(type, dim);
 	cost = COST_CALL + dim * COST_PER_DIMENSION;
 	foreach(lc, args)
-		cost += arg_toasted_fraction(root, (Node *) lfirst(lc), dim) *
-			(COST_DETOAST + dim * COST_DETOAST_PER_DIMENSION);
+		cost += arg_toasted_fraction(root, (Node *) lfirst(lc), size) *
+			(COST_DETOAST + dim * element_size * COST_DETOAST_PER_BYTE);
 	return cost;
 }
 
 /*
  * Answers SupportRequestCost and leaves every other request to the planner.
  */
-PG_FUNCTION_INFO_V1(vdb_vector_distance_support);
-Datum
-vdb_vector_distance_support(PG_FUNCTION_ARGS)
+static Datum
+answer(FunctionCallInfo fcinfo, VdbDenseType type)
 {
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 
@@ -162,8 +171,22 @@ vdb_vector_distance_support(PG_FUNCTION_ARGS)
 		SupportRequestCost *req = (SupportRequestCost *) request;
 
 		req->startup = 0;
-		req->per_tuple = call_cost(req->root, req->node) * cpu_operator_cost;
+		req->per_tuple = call_cost(req->root, type, req->node) * cpu_operator_cost;
 		PG_RETURN_POINTER(req);
 	}
 	PG_RETURN_POINTER(NULL);
+}
+
+PG_FUNCTION_INFO_V1(vdb_vector_distance_support);
+Datum
+vdb_vector_distance_support(PG_FUNCTION_ARGS)
+{
+	return answer(fcinfo, VDB_VECTOR);
+}
+
+PG_FUNCTION_INFO_V1(vdb_halfvec_distance_support);
+Datum
+vdb_halfvec_distance_support(PG_FUNCTION_ARGS)
+{
+	return answer(fcinfo, VDB_HALFVEC);
 }

@@ -12,15 +12,25 @@
 #include "kernels.h"
 
 #ifdef VDB_HAVE_X86_KERNELS
+
+#include <cpuid.h>
+
 /*
  * True if CPU and operating system support what kernels_avx2.c was compiled
- * for.
+ * for.  clang 14's __builtin_cpu_supports does not know f16c; its registers are
+ * those of AVX2, which the builtin has checked.
  */
 static bool
 cpu_has_avx2(void)
 {
+	unsigned int eax;
+	unsigned int ebx;
+	unsigned int ecx;
+	unsigned int edx;
+
 	__builtin_cpu_init();
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+		__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C) != 0;
 }
 
 /*

@@ -6,7 +6,7 @@
  * Included once per {element type, level}; no include guard.  The including
  * file defines, and this file #undefs at its end:
  *
- *	  DK_TYPE		tag of the element type in names (f32)
+ *	  DK_TYPE		tag of the element type in names (f32, f16)
  *	  DK_LEVEL		tag of the level in names (scalar, avx2, ...)
  *	  DK_ELEM		element type in memory
  *	  DK_TARGET		attribute that allows the level's instructions, or empty
@@ -16,7 +16,7 @@
  *	  DK_PREFETCH	optional: bytes of a to prefetch ahead in the main loop
  *	  DK_LOAD(p)	DK_LANES elements from address p, widened to DK_VEC
  *	  DK_COSINE_ONLY, DK_NO_COSINE	optional: leave out the other kernels, or it
- *	  DK_SHORT		VdbKernels for arrays of less than DK_LANES elements (unless
+ *	  DK_SHORT		table of kernels for arrays of less than DK_LANES elements (unless
  *					DK_LANES is 1)
  *
  * p is any address: it need not be aligned, not even to DK_ELEM.  Another

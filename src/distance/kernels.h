@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * kernels.h
- *	  The distance kernels on raw float32 arrays, one table per SIMD level.
+ *	  The distance kernels on raw arrays of float32 and of float16, one table per
+ *	  SIMD level.
  *
  * Nothing declared here needs a server: the unit tests and micro-benchmarks
  * link the kernels alone.  A kernel neither allocates nor throws, reads
@@ -27,6 +28,17 @@ typedef struct VdbCosineSums
 
 typedef float (*VdbDistanceKernel)(int dim, const float *a, const float *b);
 typedef VdbCosineSums (*VdbCosineKernel)(int dim, const float *a, const float *b);
+typedef float (*VdbHalfDistanceKernel)(int dim, const uint16 *a, const uint16 *b);
+typedef VdbCosineSums (*VdbHalfCosineKernel)(int dim, const uint16 *a, const uint16 *b);
+
+/* The same sums as below of float16s (vector/half.h), added up in float32 */
+typedef struct VdbHalfKernels
+{
+	VdbHalfDistanceKernel l2sq;
+	VdbHalfDistanceKernel ip;
+	VdbHalfDistanceKernel l1;
+	VdbHalfCosineKernel cosine;
+} VdbHalfKernels;
 
 /* The kernels of one SIMD level.  dim >= 0; sums are 0 when it is 0. */
 typedef struct VdbKernels
@@ -36,6 +48,7 @@ typedef struct VdbKernels
 	VdbDistanceKernel ip;		/* sum of a[i] * b[i] */
 	VdbDistanceKernel l1;		/* sum of |a[i] - b[i]| */
 	VdbCosineKernel cosine;		/* the sums, not yet divided */
+	VdbHalfKernels half;
 } VdbKernels;
 
 /* Order of preference: auto takes the last that the CPU has */

@@ -14,7 +14,9 @@
 
 #include "hnsw/repair.h"
 
-static int	choose_slot(HnswVacuum *v, const HnswCandidateNode *from, const HnswNodeView *view);
+static int	read_links(HnswVacuum *v, const HnswCandidateNode *from);
+static int	choose_slot(HnswVacuum *v, const HnswCandidateNode *from, const HnswNodeView *view,
+						int nread);
 static void estimate(HnswIndex *index, const VdbQuery *query, const void *stored,
 					 const HnswNodeView *view, float *out);
 
@@ -32,13 +34,15 @@ vdb_hnsw_repair_back(HnswVacuum *v, const HnswCandidateNode *from)
 	char	   *factors = vdb_hnsw_vacuum_encode(v, from->stored, to->stored);
 	HnswNodeView view;
 	Buffer		buffer;
+	int			nread = 0;
 	int			slot;
 
-	if (index->layout.bits > 0)
-		vdb_hnsw_vacuum_query(v, from->stored, &v->other_query, v->other_query_memory);
+	vdb_hnsw_vacuum_query(v, from->stored, &v->other_query, v->other_query_memory);
+	if (index->layout.bits == 0)
+		nread = read_links(v, from);
 	if (!vdb_hnsw_read_node(index, from->ref, BUFFER_LOCK_EXCLUSIVE, NULL, &buffer, &view))
 		return;
-	slot = choose_slot(v, from, &view);
+	slot = choose_slot(v, from, &view, nread);
 	if (slot >= 0)
 	{
 		GenericXLogState *xlog = GenericXLogStart(index->relation);
@@ -52,13 +56,46 @@ vdb_hnsw_repair_back(HnswVacuum *v, const HnswCandidateNode *from)
 }
 
 /*
+ * Where links have no codes: reads the neighbours of a node all of whose slots
+ * are in use, for their distances from both nodes, which are the estimates then.
+ * Returns how many of its links are in r->links.
+ */
+static int
+read_links(HnswVacuum *v, const HnswCandidateNode *from)
+{
+	HnswIndex  *index = v->index;
+	HnswRepair *r = v->repair;
+	HnswNodeView view;
+	Buffer		buffer;
+	int			n;
+
+	if (!vdb_hnsw_read_node(index, from->ref, BUFFER_LOCK_SHARE, NULL, &buffer, &view))
+		return 0;
+	n = view.node->nlinks < index->slots ? 0 : view.node->nlinks;
+	for (int i = 0; i < n; i++)
+		r->links[i] = vdb_hnsw_link(index, view.slots, i);
+	UnlockReleaseBuffer(buffer);
+	for (int i = 0; i < n; i++)
+	{
+		/* one that is gone is no place: nothing is nearer to it than to itself */
+		r->estimates[i] = r->own_estimates[i] = 0;
+		if (!vdb_hnsw_read_node(index, r->links[i], BUFFER_LOCK_SHARE, v->vector, &buffer, &view))
+			continue;
+		r->estimates[i] = vdb_quant_query_distance(&v->node_query, view.stored);
+		r->own_estimates[i] = vdb_quant_query_distance(&v->other_query, view.stored);
+		UnlockReleaseBuffer(buffer);
+	}
+	return n;
+}
+
+/*
  * The slot of a locked node for a link to the repaired one: that of a link to a
  * DYING node, a free one, or that of the farthest node, farther than the
  * repaired one, that the repaired one occludes.  -1 if there is none, or if
- * there is such a link.
+ * there is such a link.  Without codes only links count that were read.
  */
 static int
-choose_slot(HnswVacuum *v, const HnswCandidateNode *from, const HnswNodeView *view)
+choose_slot(HnswVacuum *v, const HnswCandidateNode *from, const HnswNodeView *view, int nread)
 {
 	HnswIndex  *index = v->index;
 	HnswRepair *r = v->repair;
@@ -80,18 +117,22 @@ choose_slot(HnswVacuum *v, const HnswCandidateNode *from, const HnswNodeView *vi
 		return farthest;
 	if (n < index->slots)
 		return n;
-	if (index->layout.bits == 0)
-		return -1;
 
 	/* both queries' distances of the neighbours, as the operator has them */
 	own = vdb_quant_query_value(&v->other_query,
 								vdb_quant_query_distance(&v->other_query, r->node.stored));
-	estimate(index, &v->node_query, from->stored, view, r->estimates);
-	estimate(index, &v->other_query, from->stored, view, r->own_estimates);
+	if (index->layout.bits > 0)
+	{
+		estimate(index, &v->node_query, from->stored, view, r->estimates);
+		estimate(index, &v->other_query, from->stored, view, r->own_estimates);
+	}
 	for (int i = 0; i < n; i++)
 	{
 		double		distance = vdb_quant_query_value(&v->other_query, r->own_estimates[i]);
 
+		if (index->layout.bits == 0 &&
+			(i >= nread || !vdb_hnsw_ref_equals(r->links[i], vdb_hnsw_link(index, view->slots, i))))
+			continue;
 		if (distance > own && (farthest < 0 || distance > most) &&
 			vdb_quant_query_value(&v->node_query, r->estimates[i]) < distance &&
 			!vdb_hnsw_ref_is_anchor(vdb_hnsw_link(index, view->slots, i)))

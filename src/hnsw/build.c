@@ -46,7 +46,7 @@ vdb_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
 
 	memset(&build, 0, sizeof(build));
-	vdb_hnsw_plan_layout(&meta, index);
+	vdb_hnsw_plan_layout(&meta, index, vdb_hnsw_sample_elements(heap, index, info));
 	build.context = context;
 	build.heap = heap;
 	build.info = info;
@@ -82,7 +82,7 @@ vdb_hnsw_build_empty(Relation index)
 {
 	HnswMeta	meta;
 
-	vdb_hnsw_plan_layout(&meta, index);
+	vdb_hnsw_plan_layout(&meta, index, 0);
 	vdb_hnsw_write_empty(index, INIT_FORKNUM, &meta);
 }
 

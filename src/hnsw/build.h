@@ -220,6 +220,9 @@ extern void vdb_hnsw_build_attach(HnswBuild *build, const HnswBuildSize *size,
 								  void *memory, bool is_new);
 extern double vdb_hnsw_estimate_rows(Relation heap);
 
+/* build_sample.c */
+extern int	vdb_hnsw_sample_elements(Relation heap, Relation index, IndexInfo *info);
+
 /* build_load.c */
 extern void vdb_hnsw_load(HnswBuild *build, TableScanDesc scan);
 extern bool vdb_hnsw_load_fits(const HnswBuild *build);

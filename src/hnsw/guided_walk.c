@@ -31,6 +31,9 @@
 /* Nodes visited for each result that is looked for */
 #define VISITS_PER_WIDTH 2.4
 
+/* Where links have no codes, all new neighbours are visited; so many of them are. */
+#define NEW_PER_LINK 0.3
+
 static int	width_for(const VdbHnswSearch *search, double rank);
 static void count_again(VdbHnswSearch *search);
 static void limit_memory(VdbHnswSearch *search);
@@ -41,9 +44,12 @@ double
 vdb_hnsw_search_expected(const VdbHnswSearch *search, double rank, double share)
 {
 	double		ef = Min(Max(search->ef_search, rank), INT_MAX / 2);
-	double		width = share >= 1 ? vdb_hnsw_width((int) ef) :
+	const HnswIndex *index = search->index;
+	double		width = share >= 1 ? vdb_hnsw_walk_width(index, (int) ef) :
 								Max(MIN_ALLOWED_WIDTH, ALLOWED_WIDTH_PER_EF * ef);
 
+	if (index->layout.bits == 0)
+		width *= NEW_PER_LINK * index->slots;
 	return VISITS_PER_WIDTH * width / Max(share, 1e-9);
 }
 
@@ -143,7 +149,7 @@ width_for(const VdbHnswSearch *search, double rank)
 {
 	int			ef = (int) Min(rank, INT_MAX / 2);
 
-	return search->allow == NULL ? vdb_hnsw_width(ef) :
+	return search->allow == NULL ? vdb_hnsw_walk_width(search->index, ef) :
 								   Max(MIN_ALLOWED_WIDTH, (int) ceil(ALLOWED_WIDTH_PER_EF * Max(ef, search->ef_search)));
 }
 

@@ -23,8 +23,12 @@
  */
 #define ROTATION_SEED UINT64CONST(0x9D5A2C71E8B34F06)
 
+/* Elements that sparse vectors have room for if nothing is known of them */
+#define DEFAULT_ELEMENTS 300
+
 static const HnswMeta *cached_meta(Relation relation);
 static void request_layout(VdbLayoutRequest *request, const HnswMeta *meta);
+static void check_column_type(Relation relation);
 static const char *meta_fault(const HnswMeta *meta, VdbQuantLayout *layout);
 
 /*
@@ -50,15 +54,19 @@ vdb_hnsw_open_meta(Relation relation, const HnswMeta *meta)
 	const HnswType *type = vdb_hnsw_type(relation);
 	VdbQuantLayout layout;
 	const char *fault = meta_fault(meta, &layout);
+	bool		is_rotated;
 	Size		signs;
 	HnswIndex  *index;
 
 	if (fault == NULL && (VdbMetric) meta->metric != type->metric)
 		fault = "metric";
+	if (fault == NULL && type->codec != (vdb_codec_is_rotated(layout.codec) ? VDB_CODEC_NONE : layout.codec))
+		fault = "layout";
 	if (fault != NULL)
 		vdb_hnsw_corrupted(relation, HNSW_META_BLOCK, fault);
 
-	signs = vdb_quant_rotation_size((int) meta->dim);
+	is_rotated = vdb_codec_is_rotated(layout.codec);
+	signs = is_rotated ? vdb_quant_rotation_size((int) meta->dim) : 0;
 	index = (HnswIndex *) palloc0(MAXALIGN(sizeof(HnswIndex)) + signs);
 	index->relation = relation;
 	index->type = type;
@@ -72,9 +80,10 @@ vdb_hnsw_open_meta(Relation relation, const HnswMeta *meta)
 	index->node_bytes = meta->node_bytes;
 	index->nodes_per_page = meta->nodes_per_page;
 	index->vector_pages = meta->vector_pages;
-	vdb_quant_init_rotation(&index->rotation, (int) meta->dim, meta->seed,
-							(uint32 *) ((char *) index + MAXALIGN(sizeof(HnswIndex))),
-							index->kernels);
+	if (is_rotated)
+		vdb_quant_init_rotation(&index->rotation, (int) meta->dim, meta->seed,
+								(uint32 *) ((char *) index + MAXALIGN(sizeof(HnswIndex))),
+								index->kernels);
 	return index;
 }
 
@@ -113,6 +122,7 @@ request_layout(VdbLayoutRequest *request, const HnswMeta *meta)
 	request->page_bytes = HNSW_PAGE_BYTES;
 	request->node_bytes = HNSW_NODE_HEADER;
 	request->link_bytes = HNSW_LINK_BYTES;
+	request->elements = meta->elements;
 }
 
 /*
@@ -126,8 +136,7 @@ meta_fault(const HnswMeta *meta, VdbQuantLayout *layout)
 	Size		needed = HNSW_NODE_HEADER;
 
 	request_layout(&request, meta);
-	if (meta->metric > VDB_METRIC_L1 ||
-		!vdb_quant_form_layout(layout, &request, (VdbVectorCodec) meta->codec,
+	if (!vdb_quant_form_layout(layout, &request, (VdbVectorCodec) meta->codec,
 							   meta->bits, (int) meta->code_dims))
 		return "layout";
 	if (meta->vector_pages == 0)
@@ -192,16 +201,18 @@ vdb_hnsw_column_dim(Relation relation)
 
 /*
  * Fills the metapage of a new index: dimension and options of the relation,
- * and the layout chosen for them; no nodes.
+ * and the layout chosen for them; no nodes.  elements is how many a sparse
+ * vector shall have room for, 0 if that is not known.
  */
 void
-vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation)
+vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation, int elements)
 {
 	const HnswType *type = vdb_hnsw_type(relation);
 	int			dim = vdb_hnsw_column_dim(relation);
 	VdbLayoutRequest request;
 	VdbQuantLayout layout;
 
+	check_column_type(relation);
 	if (dim < 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"), errhint("Declare them in the column's type, such as %s(384), or cast the expression to it.", type->type_name)));
 	if (dim > type->max_dim)
@@ -216,11 +227,15 @@ vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation)
 	meta->ef_construction = (uint16) vdb_hnsw_option_ef_construction(relation);
 	meta->seed = ROTATION_SEED;
 	request_layout(&request, meta);
+	request.codec = type->codec;
+	if (type->codec == VDB_CODEC_SPARSE)
+		request.elements = Min(elements > 0 ? elements : DEFAULT_ELEMENTS, dim);
 	if (!vdb_quant_choose_layout(&layout, &request))
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("a page has no room for the links of a vector with %d dimensions and m = %d", dim, meta->m), errhint("Use a smaller m.")));
 	meta->codec = (uint8) layout.codec;
 	meta->bits = (uint8) layout.bits;
 	meta->code_dims = (uint32) layout.code_dims;
+	meta->elements = (uint16) layout.elements;
 	meta->slots = (uint16) layout.slots;
 	meta->node_bytes = (uint16) layout.node_bytes;
 	meta->nodes_per_page = (uint16) layout.nodes_per_page;
@@ -228,6 +243,21 @@ vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation)
 	meta->entry = vdb_hnsw_no_ref();
 	meta->root = vdb_hnsw_no_ref();
 	meta->postings = InvalidBlockNumber;
+}
+
+/*
+ * Refuses a column whose type is only binary compatible with the operator
+ * class's: values of bit varying have any length up to its type modifier.
+ */
+static void
+check_column_type(Relation relation)
+{
+	Form_pg_attribute column = TupleDescAttr(RelationGetDescr(relation), 0);
+
+	if (getBaseType(column->atttypid) != getBaseType(relation->rd_opcintype[0]))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("type not supported for hnsw index")));
 }
 
 /* Bytes of the rotated vector, and of the elements before it */
@@ -253,7 +283,7 @@ void
 vdb_hnsw_value_attach(const HnswIndex *index, HnswValue *value, void *memory)
 {
 	memset(value, 0, sizeof(*value));
-	value->rotated.x = (float *) memory;
+	value->x = (float *) memory;
 	value->elements = (float *) ((char *) memory + value_floats(index));
 	value->stored = (char *) memory + 2 * value_floats(index);
 }
@@ -261,7 +291,8 @@ vdb_hnsw_value_attach(const HnswIndex *index, HnswValue *value, void *memory)
 /*
  * Rotates and encodes a value that is not NULL.  Returns false if it is not
  * indexed: the zero vector has no direction.  Raises an error if it has another
- * dimension than the index.  May leave a detoasted copy in the current context.
+ * dimension than the index.  May leave a detoasted copy, and what rotated points
+ * at, in the current context.
  */
 bool
 vdb_hnsw_form_value(const HnswIndex *index, Datum datum, HnswValue *value)
@@ -271,9 +302,17 @@ vdb_hnsw_form_value(const HnswIndex *index, Datum datum, HnswValue *value)
 
 	if (dim != index->layout.dim)
 		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", index->layout.dim, dim)));
-	value->rotated = vdb_quant_rotate(&index->rotation, index->layout.metric,
-									  index->type->elements(detoasted, value->elements),
-									  (float *) value->rotated.x);
+	if (index->type->codec == VDB_CODEC_NONE)
+		value->rotated = vdb_quant_rotate(&index->rotation, index->layout.metric,
+										  index->type->elements(detoasted, value->elements),
+										  value->x);
+	else
+	{
+		VdbRotated	view = index->type->view(detoasted);
+
+		value->rotated = vdb_quant_prepare(&index->layout, &view,
+										   vdb_palloc_array(float, Max(view.count, 1)));
+	}
 	if (index->layout.metric == VDB_METRIC_COSINE && value->rotated.norm == 0)
 		return false;
 	vdb_quant_encode_vector(&index->layout, index->kernels, &value->rotated, value->stored);

@@ -19,18 +19,25 @@
 
 /*
  * What an operator class says of its element type and distance: support
- * function 1 returns a pointer to one.  A value becomes float32s, and from
- * there on all types are alike.
+ * function 1 returns a pointer to one.  Either a value becomes float32s, which
+ * are rotated and quantized, or its form of storage is one of the quantize
+ * room's others, which takes it as it is.  From there on all types are alike.
+ * Values are detoasted.
  */
 typedef struct HnswType
 {
 	const char *type_name;		/* for messages */
 	VdbMetric	metric;
+	VdbVectorCodec codec;		/* NONE: the index chooses; has elements then */
 	int			max_dim;		/* that an index takes */
+	const char *other_dim;		/* message: the query has another dimension */
 	int (*dim)(Datum value);
 
 	/* the value's elements; buffer has room for dim floats, if it is needed */
 	const float *(*elements)(Datum value, float *buffer);
+
+	/* or the value as its form takes it; points into the value */
+	VdbRotated (*view)(Datum value);
 } HnswType;
 
 #define HNSW_TYPE_PROC 1
@@ -74,7 +81,8 @@ vdb_hnsw_level_ratio(int m)
 /* A vector in the form that the index stores, and the norm it had */
 typedef struct HnswValue
 {
-	VdbRotated	rotated;		/* its x is the caller's buffer */
+	VdbRotated	rotated;
+	float	   *x;				/* memory for its x, if it is rotated */
 	void	   *stored;			/* layout.vector_bytes */
 	float	   *elements;		/* working memory: what the type makes of it */
 } HnswValue;
@@ -173,7 +181,7 @@ extern const HnswMeta *vdb_hnsw_try_meta(Relation relation, VdbQuantLayout *layo
 										 char **problem);
 extern const HnswType *vdb_hnsw_type(Relation relation);
 extern int	vdb_hnsw_column_dim(Relation relation);
-extern void vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation);
+extern void vdb_hnsw_plan_layout(HnswMeta *meta, Relation relation, int elements);
 extern Size vdb_hnsw_value_size(const HnswIndex *index);
 extern void vdb_hnsw_value_attach(const HnswIndex *index, HnswValue *value, void *memory);
 extern bool vdb_hnsw_form_value(const HnswIndex *index, Datum datum, HnswValue *value);

@@ -267,6 +267,25 @@ put_int64(Row *row, int64 value)
 }
 
 /*
+ * How the index keeps its vectors.
+ */
+static const char *
+codec_name(const VdbQuantLayout *layout)
+{
+	switch (layout->codec)
+	{
+		case VDB_CODEC_INT8:
+			return "int8";
+		case VDB_CODEC_BITS:
+			return "bits";
+		case VDB_CODEC_SPARSE:
+			return psprintf("sparse(%d)", layout->elements);
+		default:
+			return "float16";
+	}
+}
+
+/*
  * Columns format_version to node_bytes, which never change.
  */
 static void
@@ -282,7 +301,7 @@ put_layout(Row *row, const Info *info)
 	put(row, Int32GetDatum(index->m));
 	put(row, Int32GetDatum(index->ef_construction));
 	put(row, Int32GetDatum(index->slots));
-	put(row, CStringGetTextDatum(layout->codec == VDB_CODEC_INT8 ? "int8" : "float16"));
+	put(row, CStringGetTextDatum(codec_name(layout)));
 	put(row, Int32GetDatum(layout->bits));
 	put(row, Int32GetDatum(layout->code_dims));
 	put(row, Int32GetDatum(index->nodes_per_page));

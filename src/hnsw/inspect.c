@@ -150,6 +150,8 @@ vdb_hnsw_metric_name(int metric)
 		[VDB_METRIC_IP] = "dot",
 		[VDB_METRIC_COSINE] = "cosine",
 		[VDB_METRIC_L1] = "taxicab",
+		[VDB_METRIC_HAMMING] = "hamming",
+		[VDB_METRIC_JACCARD] = "jaccard",
 	};
 
 	return metric >= 0 && metric < lengthof(names) ? names[metric] : "unknown";

@@ -160,7 +160,7 @@ typedef struct HnswSegment
 #define HNSW_SEGMENTS_PER_PAGE ((int) (HNSW_PAGE_BYTES / HNSW_SEGMENT_BYTES))
 
 /*
- * The metapage.  What stands before "changes" never does.
+ * The metapage.  What stands before "changes" never does, but for what says so.
  */
 typedef struct HnswMeta
 {
@@ -183,7 +183,7 @@ typedef struct HnswMeta
 	HnswRef		entry;			/* a node on the highest level */
 	uint16		entry_level;
 	HnswRef		root;			/* level 0: where all anchors lead from */
-	uint16		unused;
+	uint16		elements;		/* never changes: room of a sparse vector; 0 of others */
 	BlockNumber postings;		/* first posting page with room */
 	double		typical_norm;	/* of the vectors; 0 if none is known */
 } HnswMeta;

@@ -11,6 +11,10 @@
  * Inner products are taken of vectors of one length: a vector's neighbours are
  * the long ones in its direction.
  *
+ * Of bit strings and sparse vectors no mean is formed: their centroids are the
+ * vectors of the sample that were chosen first, far from each other, and only
+ * the penalties change.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -39,6 +43,7 @@ typedef struct Clustering
 	double	   *penalties;		/* those of the best balance so far */
 	float	   *decoded;
 	double		gap;			/* mean difference of the second and the first cost */
+	bool		has_means;		/* if not, centroids stay vectors of the sample */
 } Clustering;
 
 static const char *sample_vector(const HnswPartitions *p, uint64 i);
@@ -94,8 +99,10 @@ vdb_hnsw_partition_cluster(HnswPartitions *p, int nparts)
 	c.penalties = (double *) (c.counts + nparts);
 	c.decoded = p->hooks.allocate(p->hooks.arg, sizeof(float) * padded);
 	c.k = nparts;
+	c.has_means = vdb_codec_is_rotated(p->params.layout->codec);
 	p->nparts = c.k = choose_first_centroids(&c);
-	find_unit(&c);
+	if (c.has_means)
+		find_unit(&c);
 
 	for (i = 0; i < MOVING_ROUNDS + BALANCE_ROUNDS && c.k > 1; i++)
 	{
@@ -106,7 +113,7 @@ vdb_hnsw_partition_cluster(HnswPartitions *p, int nparts)
 		p->hooks.progress(p->hooks.arg, HNSW_PARTITION_CLUSTER, (uint64) i,
 						  MOVING_ROUNDS + BALANCE_ROUNDS);
 		assign_sample(&c, is_moving);
-		for (part = 0; part < c.k && is_moving; part++)
+		for (part = 0; part < c.k && is_moving && c.has_means; part++)
 			move_centroid(&c, part);
 		largest = largest_count(&c);
 		if (!is_moving && largest < best)
@@ -283,7 +290,8 @@ assign_sample(Clustering *c, bool is_moving)
 		c->counts[first]++;
 		if (!is_moving)
 			continue;
-		add_to_sum(c, first, vector);
+		if (c->has_means)
+			add_to_sum(c, first, vector);
 		gaps += fabs(centroid_cost(p, vector, vector_length(p, vector), &p->parts[second]) - cost);
 	}
 	if (is_moving)

@@ -275,7 +275,10 @@ measure(Recall *recall)
 		elog(ERROR, "SPI_connect failed");
 	sql = psprintf("SELECT ctid, (%s)::%s FROM ONLY %s%s %s (%s) IS NOT NULL"
 				   " ORDER BY pg_catalog.random() LIMIT %d",
-				   target->expression, format_type_be_qualified(target->type),
+				   target->expression,
+				   /* "bit", not bit, which means bit(1) */
+				   format_type_extended(target->type, -1,
+										FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY),
 				   table_name(target->heap), target->condition,
 				   target->condition[0] != '\0' ? "AND" : "WHERE", target->expression,
 				   recall->samples);

@@ -187,7 +187,7 @@ start(IndexScanDesc scan)
 	vdb_count_index_search(scan);
 	vdb_hnsw_stats.scans++;
 	state->ef_search = vdb_hnsw_ef_search(index);
-	state->width = vdb_hnsw_width(state->ef_search);
+	state->width = vdb_hnsw_walk_width(state->index, state->ef_search);
 	state->iterative = vdb_hnsw_iterative_scan();
 	state->memory_limit = vdb_hnsw_scan_memory();
 	state->max_nodes = (uint64) vdb_hnsw_max_scan_tuples();
@@ -221,7 +221,7 @@ vdb_hnsw_enter(HnswIndex *index, Datum query, HnswRef *root, HnswRef *entry)
 	query = PointerGetDatum(PG_DETOAST_DATUM(query));
 	dim = index->type->dim(query);
 	if (dim != index->layout.dim)
-		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s dimensions %d and %d", index->type->type_name, index->layout.dim, dim)));
+		ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg(index->type->other_dim, index->layout.dim, dim)));
 	vdb_hnsw_value_attach(index, &value, palloc(vdb_hnsw_value_size(index)));
 	if (!vdb_hnsw_form_value(index, query, &value))
 		return NULL;

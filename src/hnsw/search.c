@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "hnsw/options.h"
 #include "hnsw/search.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -24,6 +25,9 @@
 #define MOST_RESULTS 100
 #define MOST_PER_WIDTH 2.5
 
+/* Neighbours that are brought near before they are visited */
+#define PREFETCHED_LINKS 3
+
 /* The descent keeps this many results a level, against local minima. */
 #define DESCENT_WIDTH 4
 
@@ -33,7 +37,7 @@ static void note_result(HnswWalk *walk, float distance);
 static bool visit(HnswWalk *walk, HnswRef ref, float *distance);
 static void expand_by_codes(HnswWalk *walk, const HnswNodeView *view, float distance);
 static void expand_by_reading(HnswWalk *walk, HnswCandidate from);
-static int	copy_links(HnswWalk *walk, const HnswNodeView *view);
+static int	copy_new_links(HnswWalk *walk, const HnswNodeView *view);
 
 /*
  * Begins walks of one query in a memory context of their own, a child of the
@@ -51,7 +55,7 @@ vdb_hnsw_walk_begin(HnswIndex *index, const VdbRotated *query, double typical_no
 	walk->index = index;
 	index->nblocks = RelationGetNumberOfBlocks(index->relation);
 	vdb_quant_init_query(&walk->query, &index->layout, index->kernels, query, typical_norm,
-						 palloc(vdb_quant_query_size(&index->layout)));
+						 palloc(vdb_quant_query_size_of(&index->layout, query)));
 	vdb_hnsw_frontier_init(&walk->frontier);
 	vdb_hnsw_set_init(&walk->seen, index->nblocks * (uint32) index->nodes_per_page);
 	walk->links = vdb_palloc_array(HnswRef, index->slots);
@@ -100,16 +104,31 @@ vdb_hnsw_walk_widen(HnswWalk *walk, int width)
 }
 
 /*
+ * Nodes that a scan with ef_search has to find.  Where distances are exact there
+ * are none that an estimate put too far away, so the width has no slack, and is
+ * the paper's.
+ */
+int
+vdb_hnsw_walk_width(const HnswIndex *index, int ef_search)
+{
+	return index->layout.bits > 0 ? vdb_hnsw_width(ef_search) : Max(HNSW_MIN_WIDTH, ef_search);
+}
+
+/*
  * Lets the run that was started go on while an estimate is within slack times
  * the distance of the farthest of the width nearest, and until it has
  * min_results.  Estimates are wrong both ways: a few results looked for with
- * some slack are found with fewer visits than many without.
+ * some slack are found with fewer visits than many without.  Where there are no
+ * codes there is no slack either, and no need to end a run that goes on and on:
+ * neighbours are visited to know their distances, and are most of the results.
  */
 void
 vdb_hnsw_walk_set_slack(HnswWalk *walk, double slack, int min_results)
 {
-	walk->slack = walk->index->layout.bits > 0 ? slack : 1;
 	walk->min_results = min_results;
+	if (walk->index->layout.bits == 0)
+		return;
+	walk->slack = slack;
 	walk->max_results = Max((int) Min(MOST_RESULTS + MOST_PER_WIDTH * walk->width, INT_MAX),
 							min_results);
 }
@@ -335,25 +354,39 @@ expand_by_reading(HnswWalk *walk, HnswCandidate from)
 	if (!vdb_hnsw_read_number(index, vdb_hnsw_ref_number(from.ref), BUFFER_LOCK_SHARE, NULL,
 							  &buffer, &view))
 		return;
-	n = copy_links(walk, &view);
+	n = copy_new_links(walk, &view);
 	UnlockReleaseBuffer(buffer);
+	for (int i = 0; i < Min(n, PREFETCHED_LINKS); i++)
+		vdb_hnsw_prefetch(index, vdb_hnsw_ref_number(walk->links[i]));
 	for (int i = 0; i < n; i++)
 	{
 		HnswCandidate candidate = {0, walk->links[i], true};
 
 		CHECK_FOR_INTERRUPTS();
-		if (vdb_hnsw_set_add(&walk->seen, vdb_hnsw_ref_number(candidate.ref)) &&
-			visit(walk, candidate.ref, &candidate.distance))
+		if (i + PREFETCHED_LINKS < n)
+			vdb_hnsw_prefetch(index, vdb_hnsw_ref_number(walk->links[i + PREFETCHED_LINKS]));
+		if (visit(walk, candidate.ref, &candidate.distance))
 			vdb_hnsw_frontier_push(&walk->frontier, candidate);
 	}
 }
 
+/*
+ * Copies the links of a node that lead to nodes not seen before, which they are
+ * now.
+ */
 static int
-copy_links(HnswWalk *walk, const HnswNodeView *view)
+copy_new_links(HnswWalk *walk, const HnswNodeView *view)
 {
+	int			n = 0;
+
 	for (int i = 0; i < view->node->nlinks; i++)
-		walk->links[i] = vdb_hnsw_link(walk->index, view->slots, i);
-	return view->node->nlinks;
+	{
+		HnswRef		ref = vdb_hnsw_link(walk->index, view->slots, i);
+
+		if (vdb_hnsw_set_add(&walk->seen, vdb_hnsw_ref_number(ref)))
+			walk->links[n++] = ref;
+	}
+	return n;
 }
 
 /*

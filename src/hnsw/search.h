@@ -110,6 +110,7 @@ extern HnswWalk *vdb_hnsw_walk_begin(HnswIndex *index, const VdbRotated *query,
 									 double typical_norm);
 extern void vdb_hnsw_walk_start(HnswWalk *walk, int level, int width);
 extern void vdb_hnsw_walk_widen(HnswWalk *walk, int width);
+extern int	vdb_hnsw_walk_width(const HnswIndex *index, int ef_search);
 extern void vdb_hnsw_walk_set_slack(HnswWalk *walk, double slack, int min_results);
 extern void vdb_hnsw_walk_add(HnswWalk *walk, HnswRef ref);
 extern bool vdb_hnsw_walk_step(HnswWalk *walk);

@@ -30,9 +30,9 @@
 /* The operator that an operator class orders by */
 #define ORDER_STRATEGY 1
 
-/* The function whose result is the negative of another's */
+/* The function whose result is the negative of another's, <type>_negative_... */
 #define INNER_PRODUCT "inner_product"
-#define NEGATIVE_INNER_PRODUCT "vector_negative_inner_product"
+#define NEGATIVE_INNER_PRODUCT "_negative_inner_product"
 
 static VdbOrder *match_index(PlannerInfo *root, IndexOptInfo *index);
 static VdbOrder *match_expr(PlannerInfo *root, IndexOptInfo *index, Expr *expr);
@@ -210,6 +210,15 @@ find_operands(Expr *expr, Oid operator, Oid function, List **operands, bool *is_
 	return false;
 }
 
+static bool
+ends_with(const char *name, const char *end)
+{
+	size_t		length = strlen(name);
+	size_t		end_length = strlen(end);
+
+	return length >= end_length && strcmp(name + length - end_length, end) == 0;
+}
+
 /*
  * Is one function the negative of the other, which is a distance?
  */
@@ -224,7 +233,7 @@ is_negative_of(Oid function, Oid other)
 	int			nother_types;
 
 	if (name == NULL || strcmp(name, INNER_PRODUCT) != 0 ||
-		other_name == NULL || strcmp(other_name, NEGATIVE_INNER_PRODUCT) != 0 ||
+		other_name == NULL || !ends_with(other_name, NEGATIVE_INNER_PRODUCT) ||
 		get_func_namespace(function) != get_func_namespace(other))
 		return false;
 	get_func_signature(function, &types, &ntypes);

@@ -33,6 +33,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "quant_form.h"
 #include "quant_half.h"
 #include "quant_stored.h"
 
@@ -66,6 +67,8 @@ vdb_quant_query_interval(const VdbQuery *query, const VdbRotation *rotation,
 	int			gap = header.exponent - query->unit;
 	VdbInterval result;
 
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->interval(query, header, distance);
 	norm_x += error_x;
 	if (layout->metric == VDB_METRIC_COSINE)
 		norm_q = 1;

@@ -23,7 +23,7 @@
 
 #include <math.h>
 
-#include "quantize.h"
+#include "quant_form.h"
 
 /* Nodes visited grow by so much with the variance of the estimates, */
 #define VISITS_PER_VARIANCE 0.8
@@ -60,6 +60,19 @@ static double node_space(const VdbQuantLayout *layout, const VdbLayoutRequest *r
 static double search_cost(const VdbQuantLayout *layout, const VdbLayoutRequest *request);
 
 /*
+ * Fills layout with a form of its own kind: neither padded nor with codes.
+ */
+static bool
+form_unrotated(VdbQuantLayout *layout, const VdbLayoutRequest *request, int bits, int code_dims)
+{
+	if (request->dim < 1 || bits != 0 || code_dims != 0)
+		return false;
+	layout->padded = 1;
+	layout->slot_bytes = request->link_bytes;
+	return vdb_quant_form(layout)->lay_out(layout, request);
+}
+
+/*
  * Fills layout with a given form, not yet placed on pages; false if there is
  * none such: dimensions out of range, codes for L1, bits other than 0, 1, 2, 4, code_dims that are not a
  * multiple of 64 or more than the padded dimension, int8 for L1.
@@ -71,14 +84,17 @@ vdb_quant_form_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request,
 	bool		has_codes = bits > 0;
 
 	memset(layout, 0, sizeof(*layout));
-	if (request->dim < 1 || request->dim > VDB_QUANT_MAX_PADDED)
-		return false;
 	layout->metric = request->metric;
 	layout->dim = request->dim;
-	layout->padded = (request->dim + 63) / 64 * 64;
 	layout->codec = codec;
 	layout->bits = bits;
 	layout->code_dims = code_dims;
+	if (codec == VDB_CODEC_BITS || codec == VDB_CODEC_SPARSE)
+		return form_unrotated(layout, request, bits, code_dims);
+	if (request->dim < 1 || request->dim > VDB_QUANT_MAX_PADDED ||
+		request->metric > VDB_METRIC_L1)
+		return false;
+	layout->padded = (request->dim + 63) / 64 * 64;
 
 	if (codec != VDB_CODEC_INT8 && codec != VDB_CODEC_HALF)
 		return false;
@@ -134,12 +150,46 @@ vdb_quant_variance(const VdbQuantLayout *layout)
 }
 
 /*
+ * Places nodes whose vectors are not rotated: by the one form there is.  Sparse
+ * vectors then get what room is left on the pages.
+ */
+static bool
+choose_unrotated(VdbQuantLayout *layout, const VdbLayoutRequest *request)
+{
+	VdbLayoutRequest wanted = *request;
+	VdbQuantLayout form;
+	Best		best;
+
+	best.cost = INFINITY;
+	if (!vdb_quant_form_layout(&form, request, request->codec, 0, 0))
+		return false;
+	for (int min_slots = request->max_slots;
+		 min_slots >= Max(1, request->max_slots / 2) && best.cost == INFINITY; min_slots--)
+		try_pages(&best, &form, request, min_slots, INFINITY);
+	if (best.cost == INFINITY)
+		return false;
+	*layout = best.layout;
+	while (layout->elements > 0)
+	{
+		wanted.elements++;
+		if (!vdb_quant_form_layout(&form, &wanted, request->codec, 0, 0) ||
+			!vdb_quant_place_nodes(&form, &wanted, layout->nodes_per_page, layout->is_split) ||
+			form.slots < layout->slots || form.vector_pages > layout->vector_pages)
+			break;
+		*layout = form;
+	}
+	return true;
+}
+
+/*
  * Chooses the form of an index; false if the dimension is out of range or not
  * even a split node with half of max_slots fits a page.
  */
 bool
 vdb_quant_choose_layout(VdbQuantLayout *layout, const VdbLayoutRequest *request)
 {
+	if (request->codec != VDB_CODEC_NONE)
+		return choose_unrotated(layout, request);
 	if (request->dim < 1 || request->dim > VDB_QUANT_MAX_PADDED)
 		return false;
 

@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "quant_form.h"
 #include "quant_half.h"
 #include "quant_stored.h"
 
@@ -51,20 +52,34 @@ int16_bytes(const VdbQuantLayout *layout)
 }
 
 /*
- * Bytes of the buffer of a query.
+ * Bytes of the buffer of a query that is a decoded stored vector, or any rotated
+ * one.
  */
 Size
 vdb_quant_query_size(const VdbQuantLayout *layout)
 {
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->query_size(layout, layout->elements);
 	return float_bytes(layout) + int16_bytes(layout) + layout->code_dims + Q8_SLACK;
 }
 
 /*
- * Prepares a query from a rotated vector, or from a decoded stored one.
+ * Bytes of the buffer of the query that is made of vector.
+ */
+Size
+vdb_quant_query_size_of(const VdbQuantLayout *layout, const VdbRotated *vector)
+{
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->query_size(layout, vector->count);
+	return vdb_quant_query_size(layout);
+}
+
+/*
+ * Prepares a query from a rotated or prepared vector, or from a decoded stored one.
  * typical_norm is that of the data's vectors, 0 if not known; it sets the unit
  * of the distances and, for the inner product, the norm that the query is
- * scaled to.  The buffer, vdb_quant_query_size() bytes aligned for floats, is the
- * query's; vector->x is not needed afterwards.
+ * scaled to.  The buffer, vdb_quant_query_size_of() bytes aligned for floats, is the
+ * query's; what vector points at is not needed afterwards.
  */
 void
 vdb_quant_init_query(VdbQuery *query, const VdbQuantLayout *layout,
@@ -79,6 +94,11 @@ vdb_quant_init_query(VdbQuery *query, const VdbQuantLayout *layout,
 	query->kernels = kernels;
 	query->layout = layout;
 	query->true_norm = ldexp(vector->norm, vector->exponent);
+	if (!vdb_codec_is_rotated(layout->codec))
+	{
+		vdb_quant_form(layout)->init_query(query, vector, typical_norm, buffer);
+		return;
+	}
 	query->x = x;
 	query->t = t;
 	query->q8 = q8;
@@ -156,7 +176,7 @@ quantize_query(VdbQuery *query, const float *x, int16 *t, int8 *q8)
 
 /*
  * The distance of a stored vector in the query's units: squared for L2 and
- * cosine, the negative inner product, or the taxicab distance.
+ * cosine, the negative inner product, else as the operator has it.
  */
 float
 vdb_quant_query_distance(const VdbQuery *query, const void *stored)
@@ -168,6 +188,8 @@ vdb_quant_query_distance(const VdbQuery *query, const void *stored)
 	int			gap = Min(header.exponent - query->unit, VDB_MAX_GAP);
 	float		scale = vdb_power_of_two(Max(gap, -126));
 
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->query_distance(query, stored);
 	if (layout->codec == VDB_CODEC_INT8)
 	{
 		double		step = ldexp(header.step, gap);

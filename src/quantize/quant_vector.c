@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "quant_form.h"
 #include "quant_half.h"
 #include "quant_stored.h"
 
@@ -23,20 +24,36 @@ static float decoding_error(const VdbQuantLayout *layout,
 							const void *codes);
 
 /*
- * Writes the stored form of a rotated vector, layout->vector_bytes bytes, at
- * any alignment.
+ * Makes a vector that is not rotated ready to be stored or searched for; buffer
+ * has room for count floats, and is then the result's.
+ */
+VdbRotated
+vdb_quant_prepare(const VdbQuantLayout *layout, const VdbRotated *vector, float *buffer)
+{
+	return vdb_quant_form(layout)->prepare(layout->metric, vector, buffer);
+}
+
+/*
+ * Writes the stored form of a vector, layout->vector_bytes bytes, at any
+ * alignment (that of a sparse vector: aligned for int32s).
  */
 void
 vdb_quant_encode_vector(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
 						const VdbRotated *vector, void *stored)
 {
 	int			n = layout->padded;
-	float		largest = kernels->max_abs(n, vector->x);
+	float		largest;
 	VdbStoredHeader header = {0};
 	char	   *codes = (char *) stored + VDB_STORED_HEADER_BYTES;
 	int			shift;
 	float		unit;
 
+	if (!vdb_codec_is_rotated(layout->codec))
+	{
+		vdb_quant_form(layout)->encode(layout, vector, stored);
+		return;
+	}
+	largest = kernels->max_abs(n, vector->x);
 	if (largest == 0)
 	{
 		memset(stored, 0, layout->vector_bytes);
@@ -96,7 +113,7 @@ decoding_error(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
 
 /*
  * The decoded vector, in layout->padded floats at out: what every distance
- * and code is computed from.
+ * and code is computed from.  One that is not rotated is a view of stored.
  */
 VdbRotated
 vdb_quant_decode_vector(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
@@ -106,6 +123,8 @@ vdb_quant_decode_vector(const VdbQuantLayout *layout, const VdbQuantKernels *ker
 	const void *codes = vdb_stored_codes(stored);
 	VdbRotated	result = {header.exponent, 0, out};
 
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->decode(layout, stored);
 	if (layout->codec == VDB_CODEC_INT8)
 		kernels->from_int8(layout->padded, (const int8 *) codes, header.step, out);
 	else
@@ -142,7 +161,7 @@ scale_exactly(double value, int exponent)
 
 /*
  * The distance of two stored vectors: squared for L2, the negative inner
- * product, for cosine half of the squared distance, or the taxicab distance.
+ * product, for cosine half of the squared distance, else as the operator has it.
  * Symmetric to the bit; 0 for equal vectors, but for the inner product.
  */
 double
@@ -153,6 +172,9 @@ vdb_quant_vector_distance(const VdbQuantLayout *layout, const VdbQuantKernels *k
 	VdbStoredHeader hb = vdb_stored_header(b);
 	int			gap;
 	double		distance;
+
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->distance(layout, kernels, a, b);
 
 	/* a is the larger one, and its exponent the unit */
 	if (ha.exponent < hb.exponent)
@@ -208,6 +230,8 @@ vdb_quant_vector_fault(const VdbQuantLayout *layout, const VdbQuantKernels *kern
 	double		coarsest;
 	double		norm;
 
+	if (!vdb_codec_is_rotated(layout->codec))
+		return vdb_quant_form(layout)->fault(layout, stored);
 	if (abs(header.exponent) > MAX_EXPONENT)
 		return "exponent is out of range";
 	if (layout->codec == VDB_CODEC_INT8)

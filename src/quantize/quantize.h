@@ -13,7 +13,8 @@
  *	  vdb_quant_encode_vector		VdbRotated -> stored vector
  *	  vdb_quant_encode_slot		stored vectors of node and neighbour -> slot
  *
- * and of a query:
+ * (bit strings and sparse vectors: vdb_quant_prepare instead of the rotation, and
+ * no slots) and of a query:
  *
  *	  vdb_quant_rotate, vdb_quant_init_query	VdbRotated -> VdbQuery
  *	  vdb_quant_query_distance	the distance of a visited node
@@ -35,16 +36,30 @@ typedef struct VdbQuantKernels VdbQuantKernels;
 /* How a node keeps its own vector; the values are stored on disk */
 typedef enum VdbVectorCodec
 {
+	VDB_CODEC_NONE = 0,			/* in requests: the best of the rotated ones */
 	VDB_CODEC_INT8 = 1,
-	VDB_CODEC_HALF = 2
+	VDB_CODEC_HALF = 2,
+	VDB_CODEC_BITS = 3,			/* a bit string, as it is */
+	VDB_CODEC_SPARSE = 4		/* the largest elements of a sparse vector */
 } VdbVectorCodec;
+
+/*
+ * Vectors of float32s are rotated before they are stored; others, whose forms
+ * are in files of their own, are not, and have no codes in slots.
+ */
+static inline bool
+vdb_codec_is_rotated(VdbVectorCodec codec)
+{
+	return codec <= VDB_CODEC_HALF;
+}
 
 /* Everything about the form of an index's vectors and slots */
 typedef struct VdbQuantLayout
 {
 	VdbMetric	metric;
 	int			dim;			/* of the user's vectors */
-	int			padded;			/* D: dim rounded up to a multiple of 64 */
+	int			padded;			/* D: dim rounded up to a multiple of 64; 1 if not rotated */
+	int			elements;		/* room of a sparse vector; else 0 */
 	VdbVectorCodec codec;
 	int			bits;			/* B: 1, 2, 4; 0 = no codes */
 	int			code_dims;		/* W: a multiple of 64, <= padded; 0 = none */
@@ -70,6 +85,15 @@ typedef struct VdbRotated
 	int			exponent;
 	float		norm;			/* of x */
 	const float *x;				/* the caller's buffer */
+
+	/*
+	 * Of vectors that are not rotated: the elements of a sparse one, as they are,
+	 * x being their values (norm and exponent are those of the metric's norm), or
+	 * the bytes of a bit string.
+	 */
+	int			count;
+	const int32 *indices;
+	const uint8 *bits;
 } VdbRotated;
 
 /* A seeded rotation of one dimension; the signs are the caller's memory */
@@ -136,6 +160,15 @@ typedef struct VdbQuery
 	const int8 *q8;				/* q quantized to 8 bits over W */
 	float		q8_step;
 	int32		q8_sum;
+
+	/* of bit strings */
+	const uint8 *bits;
+
+	/* of sparse vectors: elements by index, and their sum that the metric is of */
+	const void *table;
+	uint32		table_mask;
+	int			table_shift;
+	double		sum;
 } VdbQuery;
 
 /* Where an exact value lies, both ends included */
@@ -155,6 +188,8 @@ typedef struct VdbLayoutRequest
 	int			page_bytes;		/* for nodes on a page */
 	int			node_bytes;		/* of a node before vector and slots */
 	int			link_bytes;		/* of a slot before the factors */
+	VdbVectorCodec codec;		/* that the vectors need; NONE: to be chosen */
+	int			elements;		/* room wanted for those of a sparse vector */
 } VdbLayoutRequest;
 
 /* quant_choose.c */
@@ -177,6 +212,8 @@ extern VdbRotated vdb_quant_rotate(const VdbRotation *rotation, VdbMetric metric
 								   const float *in, float *out);
 
 /* quant_vector.c */
+extern VdbRotated vdb_quant_prepare(const VdbQuantLayout *layout, const VdbRotated *vector,
+									float *buffer);
 extern void vdb_quant_encode_vector(const VdbQuantLayout *layout,
 									const VdbQuantKernels *kernels,
 									const VdbRotated *vector, void *stored);
@@ -204,6 +241,7 @@ extern double vdb_quant_slot_distance(const VdbQuantLayout *layout, const void *
 
 /* quant_query.c */
 extern Size vdb_quant_query_size(const VdbQuantLayout *layout);
+extern Size vdb_quant_query_size_of(const VdbQuantLayout *layout, const VdbRotated *vector);
 extern void vdb_quant_init_query(VdbQuery *query, const VdbQuantLayout *layout,
 								 const VdbQuantKernels *kernels, const VdbRotated *vector,
 								 double typical_norm, void *buffer);

@@ -1,52 +1,91 @@
 /*-------------------------------------------------------------------------
  *
  * vector_cast.c
- *	  Casts between vector and arrays of numbers.
+ *	  Casts between vector, halfvec and arrays of numbers.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "dense.h"
 #include "utils/array.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
-#include "vector/vector.h"
 
-PG_FUNCTION_INFO_V1(vdb_vector_to_vector);
+PG_FUNCTION_INFO_V1(vdb_dense_to_itself);
+PG_FUNCTION_INFO_V1(vdb_vector_to_halfvec);
+PG_FUNCTION_INFO_V1(vdb_halfvec_to_vector);
 PG_FUNCTION_INFO_V1(vdb_array_to_vector);
+PG_FUNCTION_INFO_V1(vdb_array_to_halfvec);
 PG_FUNCTION_INFO_V1(vdb_vector_to_float4);
+PG_FUNCTION_INFO_V1(vdb_halfvec_to_float4);
 
 static float array_element(Oid type, Datum d);
 
 /*
- * vector(vector, integer, boolean) returns vector: checks the type modifier
+ * vector(vector, integer, boolean) returns vector, and the same of halfvec:
+ * checks the type modifier
  */
 Datum
-vdb_vector_to_vector(PG_FUNCTION_ARGS)
+vdb_dense_to_itself(PG_FUNCTION_ARGS)
 {
-	VdbVector  *v = PG_GETARG_VDB_VECTOR_P(0);
+	VdbDense   *v = PG_GETARG_VDB_DENSE_P(0);
 
-	vdb_vector_check_typmod(PG_GETARG_INT32(1), v->dim);
-	PG_RETURN_VDB_VECTOR_P(v);
+	vdb_dense_check_typmod(PG_GETARG_INT32(1), v->dim);
+	PG_RETURN_VDB_DENSE_P(v);
 }
 
 /*
- * array_to_vector(anyarray of numbers, integer, boolean) returns vector
+ * A value of one type as one of the other.
+ */
+DENSE_BODY Datum
+dense_to_dense(FunctionCallInfo fcinfo, VdbDenseType from, VdbDenseType to)
+{
+	VdbDense   *v = PG_GETARG_VDB_DENSE_P(0);
+	VdbDense   *result;
+
+	vdb_dense_check_typmod(PG_GETARG_INT32(1), v->dim);
+	result = vdb_dense_alloc(to, v->dim);
+	for (int i = 0; i < v->dim; i++)
+		dense_set_checked(to, result, i, dense_get(from, v, i));
+	PG_FREE_IF_COPY(v, 0);
+	PG_RETURN_VDB_DENSE_P(result);
+}
+
+/*
+ * vector_to_halfvec(vector, integer, boolean) returns halfvec
  */
 Datum
-vdb_array_to_vector(PG_FUNCTION_ARGS)
+vdb_vector_to_halfvec(PG_FUNCTION_ARGS)
+{
+	return dense_to_dense(fcinfo, VDB_VECTOR, VDB_HALFVEC);
+}
+
+/*
+ * halfvec_to_vector(halfvec, integer, boolean) returns vector
+ */
+Datum
+vdb_halfvec_to_vector(PG_FUNCTION_ARGS)
+{
+	return dense_to_dense(fcinfo, VDB_HALFVEC, VDB_VECTOR);
+}
+
+/*
+ * A one-dimensional array of numbers as a value.
+ */
+DENSE_BODY Datum
+array_to_dense(FunctionCallInfo fcinfo, VdbDenseType type)
 {
 	ArrayType  *array = PG_GETARG_ARRAYTYPE_P(0);
 	int32		typmod = PG_GETARG_INT32(1);
-	Oid			type = ARR_ELEMTYPE(array);
-	VdbVector  *result;
+	Oid			element_type = ARR_ELEMTYPE(array);
+	VdbDense   *result;
 	int16		typlen;
 	bool		typbyval;
 	char		typalign;
 	Datum	   *elements;
 	int			n;
-	int			i;
 
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
@@ -59,21 +98,33 @@ vdb_array_to_vector(PG_FUNCTION_ARGS)
 
 	/* Before the elements are taken apart: the array may be huge. */
 	n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	vdb_vector_check_dim(n);
-	vdb_vector_check_typmod(typmod, n);
+	vdb_dense_check_dim(type, n);
+	vdb_dense_check_typmod(typmod, n);
 
-	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	deconstruct_array(array, type, typlen, typbyval, typalign,
+	get_typlenbyvalalign(element_type, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, element_type, typlen, typbyval, typalign,
 					  &elements, NULL, &n);
 
-	result = vdb_vector_alloc(n);
-	for (i = 0; i < n; i++)
-	{
-		result->x[i] = array_element(type, elements[i]);
-		vdb_vector_check_element(result->x[i]);
-	}
+	result = vdb_dense_alloc(type, n);
+	for (int i = 0; i < n; i++)
+		dense_set_checked(type, result, i, array_element(element_type, elements[i]));
 	pfree(elements);
-	PG_RETURN_VDB_VECTOR_P(result);
+	PG_RETURN_VDB_DENSE_P(result);
+}
+
+/*
+ * array_to_vector(anyarray of numbers, integer, boolean) returns vector
+ */
+Datum
+vdb_array_to_vector(PG_FUNCTION_ARGS)
+{
+	return array_to_dense(fcinfo, VDB_VECTOR);
+}
+
+Datum
+vdb_array_to_halfvec(PG_FUNCTION_ARGS)
+{
+	return array_to_dense(fcinfo, VDB_HALFVEC);
 }
 
 /*
@@ -101,23 +152,34 @@ array_element(Oid type, Datum d)
 	return 0;					/* keep the compiler quiet */
 }
 
-/*
- * vector_to_float4(vector, integer, boolean) returns real[]
- */
-Datum
-vdb_vector_to_float4(PG_FUNCTION_ARGS)
+DENSE_BODY Datum
+dense_to_float4(FunctionCallInfo fcinfo, VdbDenseType type)
 {
-	VdbVector  *v = PG_GETARG_VDB_VECTOR_P(0);
+	VdbDense   *v = PG_GETARG_VDB_DENSE_P(0);
 	Datum	   *elements = vdb_palloc_array(Datum, v->dim);
 	ArrayType  *result;
-	int			i;
 
-	for (i = 0; i < v->dim; i++)
-		elements[i] = Float4GetDatum(v->x[i]);
+	for (int i = 0; i < v->dim; i++)
+		elements[i] = Float4GetDatum(dense_get(type, v, i));
 	result = construct_array(elements, v->dim, FLOAT4OID,
 							 sizeof(float4), true, TYPALIGN_INT);
 
 	pfree(elements);
 	PG_FREE_IF_COPY(v, 0);
 	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+/*
+ * vector_to_float4(vector, integer, boolean) returns real[]
+ */
+Datum
+vdb_vector_to_float4(PG_FUNCTION_ARGS)
+{
+	return dense_to_float4(fcinfo, VDB_VECTOR);
+}
+
+Datum
+vdb_halfvec_to_float4(PG_FUNCTION_ARGS)
+{
+	return dense_to_float4(fcinfo, VDB_HALFVEC);
 }

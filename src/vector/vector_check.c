@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * vector_check.c
- *	  Allocation of vectors and the checks that every way in shares.
+ *	  Allocation of values and the checks that every way in shares.
  *
  * Messages and SQLSTATEs are pgvector's, which clients match on.
  *
@@ -9,46 +9,56 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
+#include "common/shortest_dec.h"
 #include "vector/vector.h"
 
 /*
- * Returns a zero vector of dim dimensions in the current memory context.
- * The caller has checked dim.
+ * Returns a value of dim zeroes in the current memory context.  The caller has
+ * checked dim.
  */
-VdbVector *
-vdb_vector_alloc(int dim)
+VdbDense *
+vdb_dense_alloc(VdbDenseType type, int dim)
 {
-	VdbVector  *result = palloc0(VDB_VECTOR_SIZE(dim));
+	Size		size = vdb_dense_size(type, dim);
+	VdbDense   *result = palloc0(size);
 
-	SET_VARSIZE(result, VDB_VECTOR_SIZE(dim));
+	SET_VARSIZE(result, size);
 	result->dim = (int16) dim;
 	return result;
 }
 
 /*
- * Errors out unless a vector may have dim dimensions.
+ * The type's name in messages.
+ */
+const char *
+vdb_dense_name(VdbDenseType type)
+{
+	return type == VDB_HALFVEC ? "halfvec" : "vector";
+}
+
+/*
+ * Errors out unless a value may have dim dimensions.
  */
 void
-vdb_vector_check_dim(int dim)
+vdb_dense_check_dim(VdbDenseType type, int dim)
 {
 	if (dim < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("vector must have at least 1 dimension")));
+				 errmsg("%s must have at least 1 dimension",
+						vdb_dense_name(type))));
 	if (dim > VDB_VECTOR_MAX_DIM)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("vector cannot have more than %d dimensions",
-						VDB_VECTOR_MAX_DIM)));
+				 errmsg("%s cannot have more than %d dimensions",
+						vdb_dense_name(type), VDB_VECTOR_MAX_DIM)));
 }
 
 /*
  * Errors out unless dim is what the type modifier demands (-1: anything).
  */
 void
-vdb_vector_check_typmod(int32 typmod, int dim)
+vdb_dense_check_typmod(int32 typmod, int dim)
 {
 	if (typmod != -1 && typmod != dim)
 		ereport(ERROR,
@@ -57,30 +67,37 @@ vdb_vector_check_typmod(int32 typmod, int dim)
 }
 
 /*
- * Errors out unless a and b have the same number of dimensions.
+ * The error of an operation on values of a and b dimensions.
  */
 void
-vdb_vector_check_same_dim(const VdbVector *a, const VdbVector *b)
+vdb_dense_differing_dims(VdbDenseType type, int a, int b)
 {
-	if (a->dim != b->dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("different vector dimensions %d and %d",
-						a->dim, b->dim)));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("different %s dimensions %d and %d",
+					vdb_dense_name(type), a, b)));
 }
 
 /*
- * Errors out unless value may be an element.
+ * The error of a value that cannot be an element.
  */
 void
-vdb_vector_check_element(float value)
+vdb_dense_refuse_element(VdbDenseType type, float value)
 {
+	char		text[FLOAT_SHORTEST_DECIMAL_LEN];
+
 	if (isnan(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("NaN not allowed in vector")));
+				 errmsg("NaN not allowed in %s", vdb_dense_name(type))));
 	if (isinf(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("infinite value not allowed in vector")));
+				 errmsg("infinite value not allowed in %s",
+						vdb_dense_name(type))));
+	float_to_shortest_decimal_buf(value, text);
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("\"%s\" is out of range for type %s",
+					text, vdb_dense_name(type))));
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * vector_compare.c
- *	  Order, equality and hash of vectors, for btree and hash.
+ *	  Order, equality and hash of vector and halfvec, for btree and hash.
  *
  * The order is that of arrays: elements first, then the number of
  * dimensions.  Elements are finite, so < and = on floats are a total order
@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
-#include "vector/vector.h"
+#include "dense.h"
 
 PG_FUNCTION_INFO_V1(vdb_vector_lt);
 PG_FUNCTION_INFO_V1(vdb_vector_le);
@@ -23,24 +23,35 @@ PG_FUNCTION_INFO_V1(vdb_vector_gt);
 PG_FUNCTION_INFO_V1(vdb_vector_cmp);
 PG_FUNCTION_INFO_V1(vdb_vector_hash);
 PG_FUNCTION_INFO_V1(vdb_vector_hash_extended);
+PG_FUNCTION_INFO_V1(vdb_halfvec_lt);
+PG_FUNCTION_INFO_V1(vdb_halfvec_le);
+PG_FUNCTION_INFO_V1(vdb_halfvec_eq);
+PG_FUNCTION_INFO_V1(vdb_halfvec_ne);
+PG_FUNCTION_INFO_V1(vdb_halfvec_ge);
+PG_FUNCTION_INFO_V1(vdb_halfvec_gt);
+PG_FUNCTION_INFO_V1(vdb_halfvec_cmp);
+PG_FUNCTION_INFO_V1(vdb_halfvec_hash);
+PG_FUNCTION_INFO_V1(vdb_halfvec_hash_extended);
 
-static int	compare_args(FunctionCallInfo fcinfo);
-static uint64 hash_elements(const VdbVector *v, uint64 seed);
+static int	compare_vectors(FunctionCallInfo fcinfo);
+static int	compare_halfvecs(FunctionCallInfo fcinfo);
 
 /*
  * Returns <0, 0 or >0 as a is before, equal to or after b.
  */
-int
-vdb_vector_compare(const VdbVector *a, const VdbVector *b)
+DENSE_BODY int
+compare(VdbDenseType type, const VdbDense *a, const VdbDense *b)
 {
 	int			n = Min(a->dim, b->dim);
-	int			i;
 
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 	{
-		if (a->x[i] < b->x[i])
+		float		x = dense_get(type, a, i);
+		float		y = dense_get(type, b, i);
+
+		if (x < y)
 			return -1;
-		if (a->x[i] > b->x[i])
+		if (x > y)
 			return 1;
 	}
 	return a->dim - b->dim;
@@ -50,80 +61,141 @@ vdb_vector_compare(const VdbVector *a, const VdbVector *b)
  * Compares the two arguments of an SQL function; frees detoasted copies,
  * which index builds would otherwise pile up.
  */
-static int
-compare_args(FunctionCallInfo fcinfo)
+DENSE_BODY int
+compare_args(FunctionCallInfo fcinfo, VdbDenseType type)
 {
-	VdbVector  *a = PG_GETARG_VDB_VECTOR_P(0);
-	VdbVector  *b = PG_GETARG_VDB_VECTOR_P(1);
-	int			result = vdb_vector_compare(a, b);
+	VdbDense   *a = PG_GETARG_VDB_DENSE_P(0);
+	VdbDense   *b = PG_GETARG_VDB_DENSE_P(1);
+	int			result = compare(type, a, b);
 
 	PG_FREE_IF_COPY(a, 0);
 	PG_FREE_IF_COPY(b, 1);
 	return result;
 }
 
+static int
+compare_vectors(FunctionCallInfo fcinfo)
+{
+	return compare_args(fcinfo, VDB_VECTOR);
+}
+
+static int
+compare_halfvecs(FunctionCallInfo fcinfo)
+{
+	return compare_args(fcinfo, VDB_HALFVEC);
+}
+
 Datum
 vdb_vector_lt(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) < 0);
+	PG_RETURN_BOOL(compare_vectors(fcinfo) < 0);
 }
 
 Datum
 vdb_vector_le(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) <= 0);
+	PG_RETURN_BOOL(compare_vectors(fcinfo) <= 0);
 }
 
 Datum
 vdb_vector_eq(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) == 0);
+	PG_RETURN_BOOL(compare_vectors(fcinfo) == 0);
 }
 
 Datum
 vdb_vector_ne(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) != 0);
+	PG_RETURN_BOOL(compare_vectors(fcinfo) != 0);
 }
 
 Datum
 vdb_vector_ge(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) >= 0);
+	PG_RETURN_BOOL(compare_vectors(fcinfo) >= 0);
 }
 
 Datum
 vdb_vector_gt(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(compare_args(fcinfo) > 0);
+	PG_RETURN_BOOL(compare_vectors(fcinfo) > 0);
 }
 
 Datum
+vdb_halfvec_lt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare_halfvecs(fcinfo) < 0);
+}
+
+Datum
+vdb_halfvec_le(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare_halfvecs(fcinfo) <= 0);
+}
+
+Datum
+vdb_halfvec_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare_halfvecs(fcinfo) == 0);
+}
+
+Datum
+vdb_halfvec_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare_halfvecs(fcinfo) != 0);
+}
+
+Datum
+vdb_halfvec_ge(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare_halfvecs(fcinfo) >= 0);
+}
+
+Datum
+vdb_halfvec_gt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(compare_halfvecs(fcinfo) > 0);
+}
+
+/*
+ * vector_cmp(vector, vector) returns integer: -1, 0 or 1
+ */
+Datum
 vdb_vector_cmp(PG_FUNCTION_ARGS)
 {
-	int			cmp = compare_args(fcinfo);
+	int			cmp = compare_vectors(fcinfo);
+
+	PG_RETURN_INT32((cmp > 0) - (cmp < 0));
+}
+
+Datum
+vdb_halfvec_cmp(PG_FUNCTION_ARGS)
+{
+	int			cmp = compare_halfvecs(fcinfo);
 
 	PG_RETURN_INT32((cmp > 0) - (cmp < 0));
 }
 
 /*
- * Hash of the elements; the number of dimensions is the length hashed.
+ * Hash of the elements of argument 0; the number of dimensions is the length
+ * hashed.
  */
-static uint64
-hash_elements(const VdbVector *v, uint64 seed)
+DENSE_BODY uint64
+hash_arg(FunctionCallInfo fcinfo, VdbDenseType type, uint64 seed)
 {
-	Size		size = sizeof(float) * (Size) v->dim;
-	float	   *x = palloc(size);
+	VdbDense   *v = PG_GETARG_VDB_DENSE_P(0);
+	VdbDense   *copy = palloc(vdb_dense_size(type, v->dim));
 	uint64		result;
-	int			i;
 
 	/* -0 + 0 is 0, every other value stays. */
-	for (i = 0; i < v->dim; i++)
-		x[i] = v->x[i] + 0.0f;
+	for (int i = 0; i < v->dim; i++)
+		dense_set(type, copy, i, dense_get(type, v, i) + 0.0f);
 
-	result = DatumGetUInt64(hash_any_extended((const unsigned char *) x,
-											  (int) size, seed));
-	pfree(x);
+	result = DatumGetUInt64(hash_any_extended((const unsigned char *) copy->x,
+											  (int) vdb_dense_element_size(type) * v->dim,
+											  seed));
+	pfree(copy);
+	PG_FREE_IF_COPY(v, 0);
 	return result;
 }
 
@@ -135,11 +207,13 @@ hash_elements(const VdbVector *v, uint64 seed)
 Datum
 vdb_vector_hash(PG_FUNCTION_ARGS)
 {
-	VdbVector  *v = PG_GETARG_VDB_VECTOR_P(0);
-	uint32		result = (uint32) hash_elements(v, 0);
+	PG_RETURN_UINT32((uint32) hash_arg(fcinfo, VDB_VECTOR, 0));
+}
 
-	PG_FREE_IF_COPY(v, 0);
-	PG_RETURN_UINT32(result);
+Datum
+vdb_halfvec_hash(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT32((uint32) hash_arg(fcinfo, VDB_HALFVEC, 0));
 }
 
 /*
@@ -148,9 +222,11 @@ vdb_vector_hash(PG_FUNCTION_ARGS)
 Datum
 vdb_vector_hash_extended(PG_FUNCTION_ARGS)
 {
-	VdbVector  *v = PG_GETARG_VDB_VECTOR_P(0);
-	uint64		result = hash_elements(v, (uint64) PG_GETARG_INT64(1));
+	PG_RETURN_UINT64(hash_arg(fcinfo, VDB_VECTOR, (uint64) PG_GETARG_INT64(1)));
+}
 
-	PG_FREE_IF_COPY(v, 0);
-	PG_RETURN_UINT64(result);
+Datum
+vdb_halfvec_hash_extended(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_UINT64(hash_arg(fcinfo, VDB_HALFVEC, (uint64) PG_GETARG_INT64(1)));
 }

@@ -41,9 +41,13 @@ text_fault(VdbTextFault fault, int dim, const char *at, const char *after)
  * end is the end of the readable text and *end a byte that continues no
  * number, the NUL byte of a string say; parsing stops after the closing
  * bracket and does not look at what follows it.
+ *
+ * An element of the magnitude limit or more is out of range; INFINITY is the
+ * limit of float4 itself.
  */
 VdbVectorText
-vdb_vector_text_parse(const char *text, const char *end, float *x, int max_dim)
+vdb_vector_text_parse(const char *text, const char *end, float *x, int max_dim,
+					  float limit)
 {
 	const char *p = skip_space(text);
 	int			dim = 0;
@@ -67,10 +71,10 @@ vdb_vector_text_parse(const char *text, const char *end, float *x, int max_dim)
 		after = vdb_float_parse(p, end, &value, &is_out_of_range);
 		if (after == p)
 			return text_fault(VDB_TEXT_SYNTAX, dim, p, p);
-		if (unlikely(!isfinite(value)))
-			return text_fault(is_out_of_range  ? VDB_TEXT_RANGE :
-								  isnan(value) ? VDB_TEXT_NAN :
-												 VDB_TEXT_INFINITE,
+		if (unlikely(!(fabsf(value) < limit)))
+			return text_fault(is_out_of_range || isfinite(value) ? VDB_TEXT_RANGE :
+								  isnan(value)                   ? VDB_TEXT_NAN :
+																   VDB_TEXT_INFINITE,
 							  dim, p, after);
 		x[dim++] = value;
 

@@ -15,7 +15,7 @@ typedef enum VdbTextFault
 	VDB_TEXT_EMPTY,				/* "[]" */
 	VDB_TEXT_TOO_LONG,			/* more than max_dim elements */
 	VDB_TEXT_SYNTAX,
-	VDB_TEXT_RANGE,				/* beyond float4 */
+	VDB_TEXT_RANGE,				/* beyond float4, or the caller's limit */
 	VDB_TEXT_NAN,
 	VDB_TEXT_INFINITE
 } VdbTextFault;
@@ -29,7 +29,7 @@ typedef struct VdbVectorText
 } VdbVectorText;
 
 extern VdbVectorText vdb_vector_text_parse(const char *text, const char *end,
-										   float *x, int max_dim);
+										   float *x, int max_dim, float limit);
 /* The white space of PostgreSQL's scanner, independent of the locale. */
 static inline bool
 vdb_text_is_space(char c)

@@ -16,7 +16,8 @@ use Time::HiRes qw(usleep);
 our @EXPORT_OK = qw(load_tables create_tables start_load stop_load end_load wait_for_wal
   kill_server problems answers_of wait_until);
 
-# Table => what it is made of.  distinct: so many vectors are shared by all rows.
+# Table => what it is made of.  distinct: so many vectors are shared by all rows;
+# type: of the vectors, if it is not vector.
 sub load_tables
 {
 	return (
@@ -24,7 +25,17 @@ sub load_tables
 		load_wide => { rows => 300, dimension => 768, ops => 'vector_l2_ops', op => '<->' },
 		load_split => { rows => 40, dimension => 9000, ops => 'vector_l2_ops', op => '<->' },
 		load_equal => { rows => 1500, dimension => 8, distinct => 15, ops => 'vector_l1_ops', op => '<+>' },
-		load_product => { rows => 300, dimension => 32, ops => 'vector_ip_ops', op => '<#>' });
+		load_product => { rows => 300, dimension => 32, ops => 'vector_ip_ops', op => '<#>' },
+		load_sparse => { rows => 300, dimension => 5000, type => 'sparsevec', ops => 'sparsevec_cosine_ops', op => '<=>' },
+		load_long => { rows => 40, dimension => 90000, type => 'sparsevec', ops => 'sparsevec_l1_ops', op => '<+>' },
+		load_bits => { rows => 900, dimension => 128, type => 'bit', ops => 'bit_hamming_ops', op => '<~>' });
+}
+
+sub type_of
+{
+	my ($table) = @_;
+
+	return $table->{type} // 'vector';
 }
 
 # SQL expression: the vector that a number stands for.
@@ -33,7 +44,7 @@ sub vector_of
 	my ($table, $number) = @_;
 
 	$number = "($number) % $table->{distinct}" if $table->{distinct};
-	return "load_vector($number, $table->{dimension})";
+	return 'load_' . type_of($table) . "($number, $table->{dimension})";
 }
 
 # Creates the tables, two thirds full, and their indexes.
@@ -48,15 +59,30 @@ CREATE FUNCTION load_vector(n integer, dimension integer) RETURNS vector
 					  + hashint4(n % 10 * 10007 - i) / 4294967296.0)::real)::vector
 	  FROM generate_series(1, dimension) i
 $$;
+-- one element in 50 dimensions, half of them at places that n % 10 tells
+CREATE FUNCTION load_sparsevec(n integer, dimension integer) RETURNS sparsevec
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT ('{' || string_agg(place || ':' || weight, ',') || '}/' || dimension)::sparsevec
+	  FROM (SELECT 1 + abs(hashint4((CASE WHEN i % 2 = 0 THEN n % 10 ELSE n END) * 10007 + i)) % dimension AS place,
+				   max(1 + abs(hashint4(n * 10007 - i)) % 1000 / 500.0) AS weight
+			  FROM generate_series(1, dimension / 50) i GROUP BY 1) elements
+$$;
+CREATE FUNCTION load_bit(n integer, dimension integer) RETURNS bit
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT string_agg(CASE WHEN (hashint4(n * 10007 + i) & 7 = 0) <> (hashint4(n % 10 * 10007 - i) & 1 = 0)
+						   THEN '1' ELSE '0' END, '' ORDER BY i)::bit varying
+	  FROM generate_series(1, dimension) i
+$$;
 SQL
 
 	foreach my $name (sort keys %tables)
 	{
 		my $table = $tables{$name};
 		my $vector = vector_of($table, 'n');
+		my $type = type_of($table);
 
 		$sql .= <<"SQL";
-CREATE TABLE $name (id integer PRIMARY KEY, v vector($table->{dimension}), note integer);
+CREATE TABLE $name (id integer PRIMARY KEY, v $type($table->{dimension}), note integer);
 CREATE INDEX ${name}_note ON $name (note);
 INSERT INTO $name SELECT n, $vector, n FROM generate_series(1, $table->{rows}) n WHERE n % 3 > 0;
 CREATE INDEX ${name}_v ON $name USING hnsw (v $table->{ops});

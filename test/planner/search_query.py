@@ -208,13 +208,13 @@ class Queries:
     def query_vector(self, values):
         r = self.rng
         number = lambda: r.choice([100000 + r.randrange(1000), r.randrange(1, self.world.rows + 2)])
-        draw = lambda: (f'zero({self.world.dimension})' if r.random() < 0.02 else self.world.vector(number()))
+        draw = lambda: (self.world.zero() if r.random() < 0.02 else self.world.vector(number()))
         way = r.random()
         if way < 0.12:
             return f'(SELECT v FROM q WHERE id = {r.randrange(1, 8)})'
         if way < 0.14:
-            return 'NULL::vector'
-        values.append(Value('vector', draw, draw()))
+            return f'NULL::{self.world.type}'
+        values.append(Value(self.world.type, draw, draw()))
         return '«0»'
 
     def source(self, filters, lateral):

@@ -6,7 +6,7 @@ of numbers, made by SQL, so that a world's script is short and makes the same
 rows again.
 
   id    1, 2, ...           unique
-  v     the vector          some NULL, some zero, duplicates, ties
+  v     vector or halfvec   some NULL, some zero, duplicates, ties
   a     0 .. 49, or NULL    indexed, or not
   b     0 .. 19             never indexed
   c     'c0' .. 'c9'
@@ -33,8 +33,9 @@ CREATE FUNCTION zero(dimension integer) RETURNS vector LANGUAGE sql IMMUTABLE PA
     AS $$ SELECT array_fill(0, ARRAY[dimension])::vector $$;
 '''
 
-OPERATORS = {'<->': 'vector_l2_ops', '<=>': 'vector_cosine_ops', '<#>': 'vector_ip_ops',
-             '<+>': 'vector_l1_ops'}
+# and the operator classes, but for the name of the type before them
+OPERATORS = {'<->': 'l2_ops', '<=>': 'cosine_ops', '<#>': 'ip_ops', '<+>': 'l1_ops'}
+TYPES = ['vector', 'vector', 'halfvec']
 
 
 class World:
@@ -42,6 +43,7 @@ class World:
 
     def __init__(self, rng, has_filter_ops, most_rows):
         self.rng = rng
+        self.type = rng.choice(TYPES)
         self.dimension = rng.choice([1, 2, 3, 8, 8, 16, 16, 32, 48, 64, 100])
         self.clusters = rng.choice([1, 5, 10, 20])
         self.maker = rng.choice(['near', 'near', 'near', 'grid', 'same'])
@@ -63,17 +65,20 @@ class World:
             self.statements.append('ANALYZE t')
 
     def describe(self):
-        return (f'{self.kind}, {self.rows} rows, {self.dimension} dimensions, {self.maker}, '
+        return (f'{self.kind}, {self.rows} rows, {self.type}({self.dimension}), {self.maker}, '
                 f'{self.operator}')
 
     def vector(self, number):
         """SQL of the vector that a number (or expression) stands for."""
-        return f'{self.maker}({number}, {self.dimension}, {self.clusters})'
+        return f'{self.maker}({number}, {self.dimension}, {self.clusters})::{self.type}'
+
+    def zero(self):
+        return f'zero({self.dimension})::{self.type}'
 
     def tables(self):
         r = self.rng
         null = ' NOT NULL' if self.not_null else ''
-        columns = (f'id integer, v vector({self.dimension}){null}, a integer, b integer, c text, '
+        columns = (f'id integer, v {self.type}({self.dimension}){null}, a integer, b integer, c text, '
                    'g integer, f float8, m jsonb, w integer')
         option = ''
         if r.random() < 0.4:
@@ -99,8 +104,8 @@ class World:
     def side_tables(self):
         yield 'CREATE TABLE s (k integer, cat text, l integer)'
         yield ("INSERT INTO s SELECT n * 4, 'x' || n % 3, n % 4 + 1 FROM generate_series(0, 14) n")
-        yield f'CREATE TABLE q (id integer PRIMARY KEY, v vector({self.dimension}), a integer)'
-        yield (f"INSERT INTO q SELECT n, CASE n WHEN 9 THEN NULL WHEN 8 THEN zero({self.dimension}) "
+        yield f'CREATE TABLE q (id integer PRIMARY KEY, v {self.type}({self.dimension}), a integer)'
+        yield (f"INSERT INTO q SELECT n, CASE n WHEN 9 THEN NULL WHEN 8 THEN {self.zero()} "
                f"ELSE {self.vector('100000 + n')} END, n * 5 FROM generate_series(1, 9) n")
 
     def fill(self, first, last):
@@ -114,7 +119,7 @@ class World:
         for number, target in enumerate(targets):
             mine = f'n % {len(targets)} = {number}'
             yield (f"INSERT INTO {target} (id, v, a, b, c, g, f, m, w) SELECT n, "
-                   f"CASE {odd}WHEN n % 31 = 4 THEN zero({self.dimension}) ELSE {self.vector('n')} END, "
+                   f"CASE {odd}WHEN n % 31 = 4 THEN {self.zero()} ELSE {self.vector('n')} END, "
                    f"a, b, c, g, f, {document}, 0 FROM (SELECT n, "
                    "CASE WHEN n % 13 <> 5 THEN floor(50 * h(n, 1))::integer END AS a, "
                    "floor(20 * h(n, 2))::integer AS b, 'c' || floor(10 * h(n, 3) ^ 2) AS c, "
@@ -123,7 +128,7 @@ class World:
 
     def hnsw(self, name, table, operator, where=''):
         m = self.rng.choice([4, 8, 16, 16])
-        return (f'CREATE INDEX {name} ON {table} USING hnsw (v {OPERATORS[operator]}) '
+        return (f'CREATE INDEX {name} ON {table} USING hnsw (v {self.type}_{OPERATORS[operator]}) '
                 f'WITH (m = {m}, ef_construction = {self.rng.choice([2 * m, 64])}){where}')
 
     def indexes(self):

@@ -35,8 +35,10 @@ sub check_as
 	# Ordinary tables with our types, too.
 	$node->safe_psql(
 		$db, q{
-		CREATE TABLE items (v vector(3), f vecdb_filter, d real[] DEFAULT '{1,2}');
+		CREATE TABLE items (v vector(3), f vecdb_filter, d real[] DEFAULT '{1,2}', h halfvec(3) DEFAULT '[0.1,65504,6e-8]');
 		INSERT INTO items VALUES ('[1,2,3.5]', '{"a": {"$gt": 1}}');
+		CREATE INDEX items_h ON items USING hnsw (h halfvec_cosine_ops);
+		CREATE INDEX items_v_half ON items USING hnsw ((v::halfvec(3)) halfvec_l1_ops);
 		CREATE VIEW near AS SELECT v, v <-> '[1,1,1]' AS d FROM items ORDER BY 2;
 		}, %as);
 	my $expected = answers($node, $db, %as);

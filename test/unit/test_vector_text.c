@@ -150,7 +150,7 @@ check_vector(const char *text, VdbTextFault fault, int dim, int at)
 	float		x[4];
 	VdbVectorText result;
 
-	result = vdb_vector_text_parse(text, text + strlen(text), x, 4);
+	result = vdb_vector_text_parse(text, text + strlen(text), x, 4, INFINITY);
 	CHECK(result.fault == fault, "\"%s\": fault %d", text, result.fault);
 	CHECK(result.dim == dim, "\"%s\": dim %d", text, result.dim);
 	CHECK(result.at - text == at, "\"%s\": at %d", text, (int) (result.at - text));
@@ -181,6 +181,32 @@ test_vectors(void)
 	check_vector("[1,1e39]", VDB_TEXT_RANGE, 1, 3);
 }
 
+/* A limit below float4's: of a halfvec's elements. */
+static void
+check_limited(const char *text, VdbTextFault fault, int len)
+{
+	float		x[4];
+	VdbVectorText result;
+
+	result = vdb_vector_text_parse(text, text + strlen(text), x, 4, 65520);
+	CHECK(result.fault == fault, "\"%s\": fault %d", text, result.fault);
+	if (fault == VDB_TEXT_RANGE)
+		CHECK(result.len == len, "\"%s\": len %d", text, result.len);
+}
+
+static void
+test_limit(void)
+{
+	check_limited("[65519.99,-65519.99]", VDB_TEXT_OK, 0);
+	check_limited("[1,65520]", VDB_TEXT_RANGE, 5);
+	check_limited("[1,-65520 ]", VDB_TEXT_RANGE, 6);
+	check_limited("[1,6.552e4,a]", VDB_TEXT_RANGE, 7);
+	check_limited("[1e39]", VDB_TEXT_RANGE, 4);
+	check_limited("[1,a,65520]", VDB_TEXT_SYNTAX, 0);
+	check_limited("[nan]", VDB_TEXT_NAN, 0);
+	check_limited("[inf]", VDB_TEXT_INFINITE, 0);
+}
+
 int
 main(void)
 {
@@ -188,5 +214,6 @@ main(void)
 	RUN(test_random_numbers(1000000));
 	RUN(test_random_strings(1000000));
 	RUN(test_vectors());
+	RUN(test_limit());
 	return unit_report();
 }
