@@ -11,7 +11,7 @@
  * clustered vectors are made up.  METRIC is l2 or ip; LINKS are those of a node
  * on level 0, 2 M if not given; one node in RATIO is on the next level, 64.
  *
- * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
+ * LINK: src/hnsw/graph_memory.o src/hnsw/graph_distance.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
 #include "postgres.h"
 
 #include <time.h>
@@ -150,7 +150,7 @@ nearest(const HnswGraph *g, const void *query, uint32 *ids)
 
 	for (node = 0; node < g->shared->count; node++)
 	{
-		float		d = g->distance(g->distance_arg, query, vdb_hnsw_vector(g, node));
+		float		d = g->measure.distance(g->measure.arg, query, vdb_hnsw_vector(g, node));
 		int			i;
 
 		if (n == K && d >= distances[K - 1])
@@ -189,8 +189,9 @@ search(const HnswGraph *g, const Data *d)
 		for (q = 0; q < QUERIES; q++)
 		{
 			const float *query = data_row(d, d->n + q);
-			int			n = vdb_hnsw_search_level(g, &s, query,
-												  vdb_hnsw_descend(g, &s, query, 0),
+			HnswPoint	point = {query, NULL};
+			int			n = vdb_hnsw_search_level(g, &s, point,
+												  vdb_hnsw_descend(g, &s, point, 0),
 												  0, efs[e]);
 			int			i;
 			int			j;
@@ -232,8 +233,8 @@ main(int argc, char **argv)
 	printf("%d x %d, m %d, ef_construction %d, %.0f MB\n", d.n, d.dim, params.m,
 		   params.ef_construction, (double) vdb_hnsw_graph_size(&params) / 1e6);
 	vdb_hnsw_graph_attach(&g, &params, malloc(vdb_hnsw_graph_size(&params)), true);
-	g.distance = argc > 4 && strcmp(argv[4], "ip") == 0 ? distance_ip : distance_l2;
-	g.distance_arg = &d.dim;
+	g.measure.distance = argc > 4 && strcmp(argv[4], "ip") == 0 ? distance_ip : distance_l2;
+	g.measure.arg = &d.dim;
 	vdb_hnsw_scratch_attach(&s, &params, calloc(1, vdb_hnsw_scratch_size(&params)));
 	for (i = 0; i < d.n; i++)
 		vdb_hnsw_add_node(&g, data_row(&d, i));

@@ -10,7 +10,7 @@
  * METRIC is cosine, l2, ip or l1.  Both builds go from stored vectors to the bytes
  * of all slots; the temporary files are in memory where the system keeps them.
  *
- * LINK: src/hnsw/partition.o src/hnsw/partition_cluster.o src/hnsw/partition_divide.o src/hnsw/partition_load.o src/hnsw/partition_graph.o src/hnsw/partition_upper.o src/hnsw/partition_emit.o src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o src/quantize/quant_scalar.o src/quantize/quant_avx2.o src/quantize/quant_avx512.o src/quantize/quant_neon.o src/quantize/quant_choose.o src/quantize/quant_layout.o src/quantize/quant_bits.o src/quantize/quant_sparse.o src/bit/bit_scalar.o src/bit/bit_popcnt.o src/bit/bit_avx512.o src/bit/bit_choose.o src/sparse/sparse_sums.o src/quantize/quant_rotate.o src/quantize/quant_vector.o src/quantize/quant_slot.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
+ * LINK: src/hnsw/partition.o src/hnsw/partition_cluster.o src/hnsw/partition_divide.o src/hnsw/partition_load.o src/hnsw/partition_graph.o src/hnsw/partition_upper.o src/hnsw/partition_emit.o src/hnsw/graph_memory.o src/hnsw/graph_distance.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o src/quantize/quant_scalar.o src/quantize/quant_avx2.o src/quantize/quant_avx512.o src/quantize/quant_neon.o src/quantize/quant_choose.o src/quantize/quant_layout.o src/quantize/quant_bits.o src/quantize/quant_sparse.o src/bit/bit_scalar.o src/bit/bit_popcnt.o src/bit/bit_avx512.o src/bit/bit_choose.o src/sparse/sparse_sums.o src/quantize/quant_rotate.o src/quantize/quant_vector.o src/quantize/quant_proxy.o src/quantize/quant_slot.o src/distance/kernels_scalar.o src/distance/kernels_avx2.o src/distance/kernels_avx512.o src/distance/kernels_neon.o src/distance/kernel_choose.o */
 #include "postgres.h"
 
 #include <math.h>
@@ -52,6 +52,23 @@ distance(const void *arg, const void *a, const void *b)
 	ndistances++;
 	return (float) vdb_quant_vector_distance(&layout, kernels, a, b);
 }
+
+static void
+distances(const void *arg, HnswPoint from, const HnswPoint *to, int n, float *out)
+{
+	ndistances += (uint64) n;
+	for (int i = 0; i < n; i++)
+		vdb_quant_proxy_distances(&layout, kernels, 1, (VdbProxied){from.vector, from.proxy},
+								  &(VdbProxied){to[i].vector, to[i].proxy}, 1, &out[i]);
+}
+
+static void
+make_proxy(const void *arg, const void *v, void *proxy)
+{
+	vdb_quant_make_proxy(&layout, kernels, v, proxy);
+}
+
+static const HnswMeasure measure = {distance, distances, make_proxy, NULL};
 
 /* Keeps one of the rows with the same stored bytes. */
 static void
@@ -174,7 +191,7 @@ search(Adjacency *a, const char *name)
 static HnswParams
 graph_params(const HnswPartitionParams *params)
 {
-	HnswParams	graph = {(uint32) data.n, (Size) layout.vector_bytes, params->m, layout.slots, params->level_ratio, params->ef_construction, params->seed};
+	HnswParams	graph = {(uint32) data.n, (Size) layout.vector_bytes, params->m, layout.slots, params->level_ratio, params->ef_construction, params->seed, vdb_quant_proxy_size(&layout)};
 
 	return graph;
 }
@@ -199,7 +216,7 @@ build_in_memory(const HnswPartitionParams *params)
 
 	vdb_hnsw_graph_attach(&g, &graph, memory, true);
 	vdb_hnsw_scratch_attach(&s, &graph, scratch);
-	g.distance = distance;
+	g.measure = measure;
 	for (int i = 0; i < data.n; i++)
 		vdb_hnsw_add_node(&g, vector(i));
 	vdb_hnsw_link_all(&g, &s);
@@ -286,7 +303,7 @@ build_in_partitions(HnswPartitionParams *params, double part)
 	for (int i = 0; i < data.n; i++)
 		vdb_hnsw_partition_add(p, vector(i), (uint64) i);
 	printf("  add %.2f s\n", now() - start);
-	result = vdb_hnsw_partition_build(p, distance, NULL);
+	result = vdb_hnsw_partition_build(p, measure);
 	a = new_adjacency(result.nnodes, layout.slots);
 	vdb_hnsw_partition_emit(p, take_node, &a);
 	vdb_hnsw_partition_end(p);

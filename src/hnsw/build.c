@@ -186,9 +186,8 @@ build_at_once(HnswBuild *build, HnswTeam *team, HnswMeta *meta)
 	HnswGraph  *g = &build->graph;
 	HnswScratch scratch;
 
+	g->measure = vdb_hnsw_build_measure(build);
 	vdb_hnsw_prepare_nodes(build);
-	g->distance = vdb_hnsw_build_distance;
-	g->distance_arg = build;
 	vdb_hnsw_build_scratch(g, &scratch);
 
 	vdb_hnsw_build_phase(HNSW_PHASE_LINK, g->shared->count);

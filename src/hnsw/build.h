@@ -246,7 +246,7 @@ extern void vdb_hnsw_fill_together(HnswBuild *build, HnswGraph *g, HnswScratch *
 extern void vdb_hnsw_dismiss(HnswBuild *build);
 extern void vdb_hnsw_follow(HnswBuild *build);
 extern void vdb_hnsw_build_scratch(const HnswGraph *g, HnswScratch *s);
-extern float vdb_hnsw_build_distance(const void *arg, const void *a, const void *b);
+extern HnswMeasure vdb_hnsw_build_measure(const HnswBuild *build);
 
 /* build_parallel.c */
 extern int	vdb_hnsw_plan_workers(Relation heap, Relation index);

@@ -22,12 +22,18 @@
 #define LINK_CHUNK 4
 #define FILL_CHUNK 64
 
+/* Distances that are computed at once */
+#define DISTANCE_CHUNK 8
+
 /* The first nodes make batches that are not worth a meeting. */
 #define ALONE_NODES 4096
 
 /* At most so many nodes are linked between two looks for interrupts. */
 #define MAX_BATCH 32768
 
+static float distance(const void *arg, const void *a, const void *b);
+static void distances(const void *arg, HnswPoint from, const HnswPoint *to, int n, float *out);
+static void make_proxy(const void *arg, const void *vector, void *proxy);
 static void give_command(HnswBuild *build, HnswCommand command, const HnswGraph *g);
 static void set_work(HnswBuild *build, uint32 first, uint32 end);
 static bool take_work(HnswBuild *build, uint32 chunk, uint32 *first, uint32 *end);
@@ -121,8 +127,7 @@ vdb_hnsw_follow(HnswBuild *build)
 		if (shared->command == HNSW_COMMAND_END)
 			break;
 		vdb_hnsw_graph_attach(&g, &shared->params, (char *) shared + shared->graph_offset, false);
-		g.distance = vdb_hnsw_build_distance;
-		g.distance_arg = build;
+		g.measure = vdb_hnsw_build_measure(build);
 		vdb_hnsw_build_scratch(&g, &s);
 		if (shared->command == HNSW_COMMAND_LINK)
 			link_batches(build, &g, &s);
@@ -150,17 +155,60 @@ vdb_hnsw_build_scratch(const HnswGraph *g, HnswScratch *s)
 }
 
 /*
+ * How a process compares the vectors of a graph.
+ */
+HnswMeasure
+vdb_hnsw_build_measure(const HnswBuild *build)
+{
+	HnswMeasure measure = {distance, distances, make_proxy, build};
+
+	return measure;
+}
+
+/*
  * The distance of two stored vectors, scaled to float's range; arg is the
  * build.
  */
-float
-vdb_hnsw_build_distance(const void *arg, const void *a, const void *b)
+static float
+distance(const void *arg, const void *a, const void *b)
 {
 	const HnswBuild *build = (const HnswBuild *) arg;
 	const HnswIndex *index = build->index;
 
 	return (float) (build->shared->scale *
 					vdb_quant_vector_distance(&index->layout, index->kernels, a, b));
+}
+
+/*
+ * The same from one vector to n others, which have proxies.
+ */
+static void
+distances(const void *arg, HnswPoint from, const HnswPoint *to, int n, float *out)
+{
+	const HnswBuild *build = (const HnswBuild *) arg;
+	const HnswIndex *index = build->index;
+	VdbProxied	a = {from.vector, from.proxy};
+	int			i;
+
+	for (i = 0; i < n; i += DISTANCE_CHUNK)
+	{
+		int			count = Min(n - i, DISTANCE_CHUNK);
+		VdbProxied	b[DISTANCE_CHUNK];
+		int			j;
+
+		for (j = 0; j < count; j++)
+			b[j] = (VdbProxied){to[i + j].vector, to[i + j].proxy};
+		vdb_quant_proxy_distances(&index->layout, index->kernels, build->shared->scale, a, b,
+								  count, out + i);
+	}
+}
+
+static void
+make_proxy(const void *arg, const void *vector, void *proxy)
+{
+	const HnswIndex *index = ((const HnswBuild *) arg)->index;
+
+	vdb_quant_make_proxy(&index->layout, index->kernels, vector, proxy);
 }
 
 static void

@@ -149,6 +149,7 @@ vdb_hnsw_graph_params(HnswParams *params, const HnswIndex *index)
 {
 	memset(params, 0, sizeof(*params));
 	params->stride = (Size) index->layout.vector_bytes;
+	params->proxy_bytes = vdb_quant_proxy_size(&index->layout);
 	params->m = Min(index->m, index->slots);
 	params->max_links0 = index->slots;
 	params->level_ratio = vdb_hnsw_level_ratio(index->m);

@@ -168,7 +168,7 @@ vdb_hnsw_build_partitions(HnswBuild *build, HnswPartitionResult *result)
 		BufFileClose(file);
 	}
 	build->spilled = NULL;
-	*result = vdb_hnsw_partition_build(partitions, vdb_hnsw_build_distance, build);
+	*result = vdb_hnsw_partition_build(partitions, vdb_hnsw_build_measure(build));
 	return partitions;
 }
 

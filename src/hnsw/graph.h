@@ -15,9 +15,34 @@
 
 #define HNSW_MAX_LEVEL 15
 #define HNSW_NO_NODE PG_UINT32_MAX
+#define HNSW_CACHE_LINE 64
 
 /* Distance between two stored vectors; smaller is nearer, never NaN. */
 typedef float (*HnswDistance)(const void *arg, const void *a, const void *b);
+
+/* A vector, and its proxy where vectors have them */
+typedef struct HnswPoint
+{
+	const void *vector;
+	const void *proxy;
+} HnswPoint;
+
+/*
+ * The distances between one vector and n others, by way of their proxies if
+ * that tells enough of them.
+ */
+typedef void (*HnswDistances)(const void *arg, HnswPoint from, const HnswPoint *to, int n,
+							  float *out);
+
+/* How the vectors of a graph are compared; each process has its own. */
+typedef struct HnswMeasure
+{
+	HnswDistance distance;
+	/* for graphs whose vectors have proxies */
+	HnswDistances distances;
+	void (*make_proxy)(const void *arg, const void *vector, void *proxy);
+	const void *arg;
+} HnswMeasure;
 
 /* What a graph is made with; the same in every process. */
 typedef struct HnswParams
@@ -29,6 +54,8 @@ typedef struct HnswParams
 	int			level_ratio;	/* of nodes from level to level, at least 2 */
 	int			ef_construction;
 	uint64		seed;			/* of the levels */
+	Size		proxy_bytes;	/* of a vector's proxy, a multiple of
+								 * HNSW_CACHE_LINE; 0: there are none */
 } HnswParams;
 
 /* A directed link as its source knows it. */
@@ -67,13 +94,13 @@ typedef struct HnswGraph
 	HnswParams	params;
 	HnswShared *shared;
 	char	   *vectors;
+	char	   *proxies;		/* on cache lines */
 	uint8	   *levels;
 	char	   *links0;			/* level 0, one HnswLinks a node */
 	uint64	   *upper_offset;	/* of a node's upper levels in the pool */
 	char	   *upper;
 	uint64		upper_size;
-	HnswDistance distance;
-	const void *distance_arg;
+	HnswMeasure measure;
 } HnswGraph;
 
 /* One reverse link to make: target gets a link to source. */
@@ -98,7 +125,8 @@ typedef struct HnswScratch
 	uint32	   *visited;		/* the search that saw a node last */
 	uint32		search;			/* number of the current one */
 	HnswFound  *found;			/* ef_construction + 1 */
-	uint32	   *unseen;			/* links of one node */
+	uint32	   *unseen;			/* links of one node, or candidates */
+	float	   *distances;		/* of them */
 	HnswLink   *candidates;
 	HnswEdge   *edges;			/* reverse links of a batch on one level */
 	uint64		ndistances;		/* computed so far, for progress and tests */
@@ -110,24 +138,14 @@ vdb_hnsw_vector(const HnswGraph *g, uint32 node)
 	return g->vectors + (Size) node * g->params.stride;
 }
 
-/* Bytes of a vector that are fetched ahead; the CPU itself fetches the rest. */
-#define HNSW_PREFETCH_BYTES 2048
-#define HNSW_CACHE_LINE 64
-
-/*
- * Fetches the begin of a vector into the cache: a build waits for memory more
- * than it computes.
- */
-static inline void
-vdb_hnsw_prefetch_vector(const HnswGraph *g, uint32 node)
+static inline HnswPoint
+vdb_hnsw_point(const HnswGraph *g, uint32 node)
 {
-#ifdef __GNUC__
-	const char *vector = vdb_hnsw_vector(g, node);
-	const char *end = vector + Min(g->params.stride, HNSW_PREFETCH_BYTES);
+	HnswPoint	point;
 
-	for (; vector < end; vector += HNSW_CACHE_LINE)
-		__builtin_prefetch(vector);
-#endif
+	point.vector = vdb_hnsw_vector(g, node);
+	point.proxy = g->proxies + (Size) node * g->params.proxy_bytes;
+	return point;
 }
 
 /* A batch is at most this part of the graph before it. */
@@ -215,12 +233,19 @@ extern void vdb_hnsw_scratch_attach(HnswScratch *s, const HnswParams *params,
 									void *memory);
 extern uint32 vdb_hnsw_add_node(HnswGraph *g, const void *vector);
 
+/* graph_distance.c */
+extern void vdb_hnsw_distances(const HnswGraph *g, HnswScratch *s, HnswPoint from,
+							   const uint32 *nodes, int n, float *out);
+extern float vdb_hnsw_distance(const HnswGraph *g, HnswScratch *s, HnswPoint from,
+							   uint32 node);
+extern void vdb_hnsw_prefetch_vector(const HnswGraph *g, uint32 node);
+
 /* graph_search.c */
 extern int	vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s,
-								  const void *query, uint32 entry, int level,
+								  HnswPoint query, uint32 entry, int level,
 								  int ef);
 extern uint32 vdb_hnsw_descend(const HnswGraph *g, HnswScratch *s,
-							   const void *query, int to_level);
+							   HnswPoint query, int to_level);
 
 /* graph_link.c */
 extern int	vdb_hnsw_select(const HnswGraph *g, HnswScratch *s,

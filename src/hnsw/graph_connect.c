@@ -34,7 +34,7 @@ static void reach_one(Walk *w, uint32 node, uint32 parent);
 static int	free_place(const HnswGraph *g, const Walk *w, uint32 node);
 static uint32 find_source(const HnswGraph *g, HnswScratch *s, const Walk *w,
 						  uint32 target);
-static void put_link(HnswGraph *g, const Walk *w, uint32 source, uint32 target);
+static void put_link(HnswGraph *g, HnswScratch *s, const Walk *w, uint32 source, uint32 target);
 
 /*
  * Marks node, which is reached from parent, and all that it leads to, by
@@ -94,7 +94,7 @@ free_place(const HnswGraph *g, const Walk *w, uint32 node)
 static uint32
 find_source(const HnswGraph *g, HnswScratch *s, const Walk *w, uint32 target)
 {
-	int			n = vdb_hnsw_search_level(g, s, vdb_hnsw_vector(g, target),
+	int			n = vdb_hnsw_search_level(g, s, vdb_hnsw_point(g, target),
 										  g->shared->entry, 0,
 										  g->params.ef_construction);
 	uint32		nearest = HNSW_NO_NODE;
@@ -147,15 +147,14 @@ find_source(const HnswGraph *g, HnswScratch *s, const Walk *w, uint32 target)
  * Puts a link to target among the sorted links of source.
  */
 static void
-put_link(HnswGraph *g, const Walk *w, uint32 source, uint32 target)
+put_link(HnswGraph *g, HnswScratch *s, const Walk *w, uint32 source, uint32 target)
 {
 	HnswLinks  *links = vdb_hnsw_links(g, source, 0);
 	HnswLink	link;
 	int			i = free_place(g, w, source);
 
 	link.node = target;
-	link.distance = g->distance(g->distance_arg, vdb_hnsw_vector(g, source),
-								vdb_hnsw_vector(g, target));
+	link.distance = vdb_hnsw_distance(g, s, vdb_hnsw_point(g, source), target);
 	if (i == links->count)
 		links->nchosen = ++links->count;
 	for (; i > 0 && vdb_hnsw_compare_links(&links->link[i - 1], &link) > 0; i--)
@@ -212,7 +211,7 @@ vdb_hnsw_connect_part(HnswGraph *g, HnswScratch *s, uint32 root, uint32 end,
 		if (parent[node] != HNSW_NO_NODE)
 			continue;
 		source = find_source(g, s, &w, node);
-		put_link(g, &w, source, node);
+		put_link(g, s, &w, source, node);
 		reach(g, &w, node, source);
 		made++;
 	}

@@ -32,7 +32,6 @@ void
 vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node)
 {
 	HnswLinks  *links = vdb_hnsw_links(g, node, 0);
-	const char *vector = vdb_hnsw_vector(g, node);
 	int			nfree = vdb_hnsw_max_links(g, 0) - links->nchosen;
 	int			n = 0;
 	int			i;
@@ -55,14 +54,15 @@ vdb_hnsw_fill(HnswGraph *g, HnswScratch *s, uint32 node)
 				n == vdb_hnsw_max_candidates(&g->params))
 				continue;
 			s->visited[candidate] = s->search;
-			vdb_hnsw_prefetch_vector(g, candidate);
-			s->candidates[n++].node = candidate;
+			s->unseen[n++] = candidate;
 		}
 	}
+	vdb_hnsw_distances(g, s, vdb_hnsw_point(g, node), s->unseen, n, s->distances);
 	for (i = 0; i < n; i++)
-		s->candidates[i].distance = g->distance(g->distance_arg, vector,
-												vdb_hnsw_vector(g, s->candidates[i].node));
-	s->ndistances += (uint64) n;
+	{
+		s->candidates[i].node = s->unseen[i];
+		s->candidates[i].distance = s->distances[i];
+	}
 	sort_links(s->candidates, (size_t) n);
 	links->count = (int16) (links->nchosen + Min(n, nfree));
 	memcpy(&links->link[links->nchosen], s->candidates,

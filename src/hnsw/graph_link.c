@@ -61,17 +61,14 @@ vdb_hnsw_select(const HnswGraph *g, HnswScratch *s, HnswLink *candidates,
 
 	for (i = 0; i < n && chosen < max; i++)
 	{
-		const char *vector = vdb_hnsw_vector(g, candidates[i].node);
+		HnswPoint	point = vdb_hnsw_point(g, candidates[i].node);
 		int			j;
 
+		if (i + 1 < n)
+			vdb_hnsw_prefetch_vector(g, candidates[i + 1].node);
 		for (j = 0; j < chosen; j++)
-		{
-			s->ndistances++;
-			if (g->distance(g->distance_arg, vector,
-							vdb_hnsw_vector(g, candidates[j].node)) <
-				candidates[i].distance)
+			if (vdb_hnsw_distance(g, s, point, candidates[j].node) < candidates[i].distance)
 				break;
-		}
 		if (j == chosen)
 			candidates[chosen++] = candidates[i];
 	}
@@ -110,7 +107,7 @@ vdb_hnsw_link_forward(HnswGraph *g, HnswScratch *s, uint32 node)
 
 	if (g->shared->entry == HNSW_NO_NODE)
 		return;
-	entry = vdb_hnsw_descend(g, s, vdb_hnsw_vector(g, node), level);
+	entry = vdb_hnsw_descend(g, s, vdb_hnsw_point(g, node), level);
 	for (level = Min(level, g->shared->max_level); level >= 0; level--)
 	{
 		forward_level(g, s, node, level, entry);
@@ -123,7 +120,7 @@ forward_level(HnswGraph *g, HnswScratch *s, uint32 node, int level,
 			  uint32 entry)
 {
 	HnswLinks  *links = vdb_hnsw_links(g, node, level);
-	int			n = vdb_hnsw_search_level(g, s, vdb_hnsw_vector(g, node), entry,
+	int			n = vdb_hnsw_search_level(g, s, vdb_hnsw_point(g, node), entry,
 										  level, g->params.ef_construction);
 	int			i;
 

@@ -70,6 +70,9 @@ lay_out(HnswGraph *g, const HnswParams *params, char *memory)
 	g->shared = (HnswShared *) take(&next, sizeof(HnswShared));
 	g->vectors = take(&next, n * params->stride);
 	g->links0 = take(&next, n * vdb_hnsw_links_size(params->max_links0));
+	/* room for a begin on a cache line, wherever the block is */
+	g->proxies = take(&next, params->proxy_bytes == 0 ? 0 : n * params->proxy_bytes + HNSW_CACHE_LINE);
+	g->proxies = (char *) TYPEALIGN(HNSW_CACHE_LINE, g->proxies);
 	g->levels = (uint8 *) take(&next, n);
 	g->upper_offset = (uint64 *) take(&next, n * sizeof(uint64));
 	g->upper_size = upper_size(params);
@@ -91,15 +94,14 @@ vdb_hnsw_graph_size(const HnswParams *params)
 
 /*
  * Makes g the graph in the block at memory, which is maxaligned and of
- * vdb_hnsw_graph_size(); an empty one if is_new.  The caller sets the distance.
+ * vdb_hnsw_graph_size(); an empty one if is_new.  The caller sets the measure.
  */
 void
 vdb_hnsw_graph_attach(HnswGraph *g, const HnswParams *params, void *memory,
 					  bool is_new)
 {
 	lay_out(g, params, memory);
-	g->distance = NULL;
-	g->distance_arg = NULL;
+	memset(&g->measure, 0, sizeof(g->measure));
 	if (is_new)
 	{
 		memset(g->shared, 0, sizeof(HnswShared));
@@ -114,6 +116,13 @@ max_edges(const HnswParams *params)
 	return (Size) vdb_hnsw_max_batch(params) * (Size) Max(params->m, params->max_links0);
 }
 
+/* Nodes whose distances are computed at once */
+static Size
+max_unseen(const HnswParams *params)
+{
+	return (Size) Max(Max(params->m, params->max_links0), vdb_hnsw_max_candidates(params));
+}
+
 /*
  * Bytes of scratch memory that one process needs.
  */
@@ -122,7 +131,8 @@ vdb_hnsw_scratch_size(const HnswParams *params)
 {
 	return MAXALIGN(params->capacity * sizeof(uint32)) +
 		MAXALIGN((Size) (params->ef_construction + 1) * sizeof(HnswFound)) +
-		MAXALIGN((Size) Max(params->m, params->max_links0) * sizeof(uint32)) +
+		MAXALIGN(max_unseen(params) * sizeof(uint32)) +
+		MAXALIGN(max_unseen(params) * sizeof(float)) +
 		MAXALIGN((Size) vdb_hnsw_max_candidates(params) * sizeof(HnswLink)) +
 		MAXALIGN(max_edges(params) * sizeof(HnswEdge));
 }
@@ -138,7 +148,8 @@ vdb_hnsw_scratch_attach(HnswScratch *s, const HnswParams *params, void *memory)
 	memset(s, 0, sizeof(*s));
 	s->visited = (uint32 *) take(&next, params->capacity * sizeof(uint32));
 	s->found = (HnswFound *) take(&next, (Size) (params->ef_construction + 1) * sizeof(HnswFound));
-	s->unseen = (uint32 *) take(&next, (Size) Max(params->m, params->max_links0) * sizeof(uint32));
+	s->unseen = (uint32 *) take(&next, max_unseen(params) * sizeof(uint32));
+	s->distances = (float *) take(&next, max_unseen(params) * sizeof(float));
 	s->candidates = (HnswLink *) take(&next,
 									  (Size) vdb_hnsw_max_candidates(params) *
 										  sizeof(HnswLink));
@@ -158,6 +169,9 @@ vdb_hnsw_add_node(HnswGraph *g, const void *vector)
 
 	memcpy(g->vectors + (Size) node * g->params.stride, vector,
 		   g->params.stride);
+	if (g->params.proxy_bytes > 0)
+		g->measure.make_proxy(g->measure.arg, vector,
+							  g->proxies + (Size) node * g->params.proxy_bytes);
 	g->levels[node] = (uint8) level;
 	g->upper_offset[node] = g->shared->upper_used;
 	g->shared->upper_used += (uint64) level * vdb_hnsw_links_size(g->params.m);

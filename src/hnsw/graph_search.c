@@ -51,7 +51,7 @@ insert_found(HnswFound *found, int n, int ef, float distance, uint32 node)
  * are s->found, nearest first; returns their number.
  */
 int
-vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
+vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, HnswPoint query,
 					  uint32 entry, int level, int ef)
 {
 	HnswFound  *found = s->found;
@@ -60,11 +60,9 @@ vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
 
 	s->search++;
 	s->visited[entry] = s->search;
-	found[0].distance = g->distance(g->distance_arg, query,
-									vdb_hnsw_vector(g, entry));
+	found[0].distance = vdb_hnsw_distance(g, s, query, entry);
 	found[0].node = entry;
 	found[0].is_expanded = false;
-	s->ndistances++;
 
 	while (next < n)
 	{
@@ -86,16 +84,13 @@ vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
 			if (s->visited[node] == s->search)
 				continue;
 			s->visited[node] = s->search;
-			vdb_hnsw_prefetch_vector(g, node);
 			s->unseen[nunseen++] = node;
 		}
+		vdb_hnsw_distances(g, s, query, s->unseen, nunseen, s->distances);
 		for (i = 0; i < nunseen; i++)
 		{
-			float		distance = g->distance(g->distance_arg, query,
-											   vdb_hnsw_vector(g, s->unseen[i]));
-			int			position = insert_found(found, n, ef, distance, s->unseen[i]);
+			int			position = insert_found(found, n, ef, s->distances[i], s->unseen[i]);
 
-			s->ndistances++;
 			if (position == ef)
 				continue;
 			n = Min(n + 1, ef);
@@ -110,15 +105,13 @@ vdb_hnsw_search_level(const HnswGraph *g, HnswScratch *s, const void *query,
  * the nearest node that greedy steps find.  The graph is not empty.
  */
 uint32
-vdb_hnsw_descend(const HnswGraph *g, HnswScratch *s, const void *query,
+vdb_hnsw_descend(const HnswGraph *g, HnswScratch *s, HnswPoint query,
 				 int to_level)
 {
 	uint32		nearest = g->shared->entry;
-	float		distance = g->distance(g->distance_arg, query,
-									   vdb_hnsw_vector(g, nearest));
+	float		distance = vdb_hnsw_distance(g, s, query, nearest);
 	int			level;
 
-	s->ndistances++;
 	for (level = g->shared->max_level; level > to_level; level--)
 	{
 		bool		moved;
@@ -126,19 +119,19 @@ vdb_hnsw_descend(const HnswGraph *g, HnswScratch *s, const void *query,
 		do
 		{
 			const HnswLinks *links = vdb_hnsw_links(g, nearest, level);
+			int			n = links->count;
 			int			i;
 
 			moved = false;
-			for (i = 0; i < links->count; i++)
+			for (i = 0; i < n; i++)
+				s->unseen[i] = links->link[i].node;
+			vdb_hnsw_distances(g, s, query, s->unseen, n, s->distances);
+			for (i = 0; i < n; i++)
 			{
-				float		d = g->distance(g->distance_arg, query,
-											vdb_hnsw_vector(g, links->link[i].node));
-
-				s->ndistances++;
-				if (d < distance)
+				if (s->distances[i] < distance)
 				{
-					distance = d;
-					nearest = links->link[i].node;
+					distance = s->distances[i];
+					nearest = s->unseen[i];
 					moved = true;
 				}
 			}

@@ -92,17 +92,15 @@ vdb_hnsw_partition_add(HnswPartitions *p, const void *vector, uint64 row)
 }
 
 /*
- * Builds the graph of all rows.  distance is that of stored vectors, as for a
- * graph in memory.
+ * Builds the graph of all rows, whose stored vectors are compared as measure
+ * says.
  */
 HnswPartitionResult
-vdb_hnsw_partition_build(HnswPartitions *p, HnswDistance distance,
-						 const void *distance_arg)
+vdb_hnsw_partition_build(HnswPartitions *p, HnswMeasure measure)
 {
 	Size		nrows = Max(1, (Size) p->nrows);
 
-	p->distance = distance;
-	p->distance_arg = distance_arg;
+	p->measure = measure;
 	p->result.entry = p->result.root = HNSW_NO_NODE;
 	if (p->nrows == 0)
 		return p->result;
@@ -214,5 +212,5 @@ vdb_hnsw_partition_close(HnswPartitions *p, HnswFile *file)
 float
 vdb_hnsw_partition_distance(const HnswPartitions *p, const void *a, const void *b)
 {
-	return p->distance(p->distance_arg, a, b);
+	return p->measure.distance(p->measure.arg, a, b);
 }

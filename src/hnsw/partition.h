@@ -131,8 +131,7 @@ extern HnswPartitions *vdb_hnsw_partition_begin(const HnswPartitionParams *param
 												const HnswPartitionHooks *hooks);
 extern void vdb_hnsw_partition_add(HnswPartitions *p, const void *vector, uint64 row);
 extern HnswPartitionResult vdb_hnsw_partition_build(HnswPartitions *p,
-													HnswDistance distance,
-													const void *distance_arg);
+													HnswMeasure measure);
 extern void vdb_hnsw_partition_end(HnswPartitions *p);
 
 /* partition_emit.c */

@@ -51,6 +51,7 @@ vdb_hnsw_partition_graph_params(const HnswPartitionParams *params, uint32 capaci
 
 	graph.capacity = capacity;
 	graph.stride = (Size) params->layout->vector_bytes;
+	graph.proxy_bytes = vdb_quant_proxy_size(params->layout);
 	graph.m = params->m;
 	graph.max_links0 = params->layout->slots;
 	graph.level_ratio = params->level_ratio;

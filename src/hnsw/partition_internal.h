@@ -72,8 +72,7 @@ struct HnswPartitions
 {
 	HnswPartitionParams params;
 	HnswPartitionHooks hooks;
-	HnswDistance distance;
-	const void *distance_arg;
+	HnswMeasure measure;
 	Size		vector_bytes;
 	Size		record_bytes;	/* HnswRecord and the vector */
 	Size		factor_bytes;	/* of a slot */

@@ -90,8 +90,7 @@ void
 vdb_hnsw_partition_work_attach(HnswPartitions *p, HnswWork *w, const HnswParams *graph)
 {
 	lay_out(w, &p->params, graph, (char *) p->params.memory);
-	w->g.distance = p->distance;
-	w->g.distance_arg = p->distance_arg;
+	w->g.measure = p->measure;
 }
 
 /*

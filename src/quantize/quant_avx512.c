@@ -68,6 +68,9 @@ sum_lanes_64(__m512i v)
 #define QK_MADD(s, u, p) _mm512_dpbusd_epi32(s, u, _mm512_loadu_si512(p))
 #define QK_WIDEN(l, s) _mm512_add_epi32(l, s)
 #define QK_MADD_WORDS(l, a, b) _mm512_dpwssd_epi32(l, a, b)
+#define QK_DOT_BYTES(l, u, s) _mm512_dpbusd_epi32(l, u, s)
+#define QK_FILL_BYTES(b) _mm512_set1_epi8(b)
+#define QK_SUBTRACT_LONG(a, b) _mm512_sub_epi32(a, b)
 #include "quant_avx512_template.h"
 
 #endif							/* VDB_HAVE_X86_KERNELS */

@@ -27,6 +27,13 @@
  *	  QK_MADD_WORDS(l, a, b)	l plus the products, added as the type needs
  *	  QK_SUM_LONG_64(l)	the sum of the lanes, as int64
  *
+ * and, where there is an instruction that adds products of unsigned and signed
+ * bytes to int32 (QK_BYTES is 64 or less then):
+ *
+ *	  QK_DOT_BYTES(l, u, s)	l plus the products of u and s
+ *	  QK_FILL_BYTES(b)	QK_CODE of equal bytes
+ *	  QK_SUBTRACT_LONG(a, b)
+ *
  * QK_SHORT may have lanes of 16 bits.  A product is at most 15 * 127 (4 bits),
  * 3 * 127 or 127; a group of 64 bytes has 2, 4 or 8 fields.  With lanes for b
  * bytes each, where b is 64 / (number of lanes), the sum of a group is at most
@@ -158,6 +165,42 @@ QK_NAME(dot_int8)(int n, const int8 *a, const int8 *b)
 	return (int32) (QK_SUM_LONG_64(even) + QK_SUM_LONG_64(odd));
 }
 
+#ifdef QK_DOT_BYTES
+
+/*
+ * b + 128 is unsigned, as the instruction wants one of its factors to be, and
+ * adds 128 times the sum of a.  A lane of QK_LONG sees no more than n products
+ * of 255 * 127.
+ */
+QK_TARGET static void
+QK_NAME(dots_int8)(int n, const int8 *a, const int8 *const *b, int count, int32 *out)
+{
+	const QK_CODE bias = QK_FILL_BYTES(-128);
+	QK_LONG		extra = QK_ZERO_LONG;
+
+	for (int i = 0; i < n; i += QK_BYTES)
+		extra = QK_DOT_BYTES(extra, bias, QK_LOAD_CODE(a + i));
+	for (int row = 0; row < count; row++)
+	{
+		QK_LONG		sum = QK_ZERO_LONG;
+
+		for (int i = 0; i < n; i += QK_BYTES)
+			sum = QK_DOT_BYTES(sum, QK_LOAD_CODE(b[row] + i) ^ bias, QK_LOAD_CODE(a + i));
+		out[row] = QK_SUM_LONG(QK_SUBTRACT_LONG(sum, extra));
+	}
+}
+
+#else
+
+QK_TARGET static void
+QK_NAME(dots_int8)(int n, const int8 *a, const int8 *const *b, int count, int32 *out)
+{
+	for (int row = 0; row < count; row++)
+		out[row] = QK_NAME(dot_int8)(n, a, b[row]);
+}
+
+#endif							/* QK_DOT_BYTES */
+
 #define QK_TABLE_NAME QK_PASTE(vdb_quant_kernels, QK_LEVEL)
 #define QK_QUOTE_(level) #level
 #define QK_QUOTE(level) QK_QUOTE_(level)
@@ -183,6 +226,7 @@ const VdbQuantKernels QK_TABLE_NAME = {
 	.dot_int16 = QK_NAME(dot_int16),
 	.squares_int16 = QK_NAME(squares_int16),
 	.dot_int8 = QK_NAME(dot_int8),
+	.dots_int8 = QK_NAME(dots_int8),
 	.residual = QK_NAME(residual),
 	.code_signs = QK_NAME(code_signs),
 	.code_levels = QK_NAME(code_levels),
@@ -244,3 +288,6 @@ const VdbQuantKernels QK_TABLE_NAME = {
 #undef QK_LOAD_BYTES
 #undef QK_MADD_WORDS
 #undef QK_SUM_LONG_64
+#undef QK_DOT_BYTES
+#undef QK_FILL_BYTES
+#undef QK_SUBTRACT_LONG

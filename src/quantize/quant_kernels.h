@@ -69,6 +69,8 @@ struct VdbQuantKernels
 	int64 (*dot_int16)(int n, const int16 *t, const int8 *v);
 	int64 (*squares_int16)(int n, const int16 *t);
 	int32 (*dot_int8)(int n, const int8 *a, const int8 *b);
+	/* the same of one with each of count others */
+	void (*dots_int8)(int n, const int8 *a, const int8 *const *b, int count, int32 *out);
 
 	/* r[i] = scale * x[i] - c[i]; returns the sum of r[i]^2 */
 	float (*residual)(int n, const float *x, float scale, const float *c,

@@ -143,6 +143,13 @@ typedef struct VdbSlotEncoder
 	uint8	   *levels;			/* working memory: u */
 } VdbSlotEncoder;
 
+/* A stored vector and its proxy */
+typedef struct VdbProxied
+{
+	const void *stored;
+	const void *proxy;
+} VdbProxied;
+
 /* A query, prepared */
 typedef struct VdbQuery
 {
@@ -227,6 +234,15 @@ extern double vdb_quant_vector_norm(const VdbQuantLayout *layout, const void *st
 extern const char *vdb_quant_vector_fault(const VdbQuantLayout *layout,
 										  const VdbQuantKernels *kernels,
 										  const void *stored);
+
+/* quant_proxy.c */
+extern Size vdb_quant_proxy_size(const VdbQuantLayout *layout);
+extern void vdb_quant_make_proxy(const VdbQuantLayout *layout, const VdbQuantKernels *kernels,
+								 const void *stored, void *proxy);
+extern void vdb_quant_proxy_distances(const VdbQuantLayout *layout,
+									  const VdbQuantKernels *kernels, double scale,
+									  VdbProxied from, const VdbProxied *to, int n,
+									  float *out);
 
 /* quant_slot.c */
 extern Size vdb_quant_encoder_size(const VdbQuantLayout *layout);

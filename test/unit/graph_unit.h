@@ -17,7 +17,9 @@
 #include "hnsw/graph.h"
 #include "unit.h"
 
+#ifndef DIM
 #define DIM 24
+#endif
 
 typedef struct Built
 {
@@ -85,7 +87,7 @@ build_with(Built *b, const float *vectors, HnswParams params, int nparts)
 	b->size = vdb_hnsw_graph_size(&params);
 	b->memory = calloc(1, b->size);
 	vdb_hnsw_graph_attach(&b->g, &params, b->memory, true);
-	b->g.distance = distance_l2;
+	b->g.measure.distance = distance_l2;
 	vdb_hnsw_scratch_attach(&b->s, &params, calloc(1, vdb_hnsw_scratch_size(&params)));
 	for (i = 0; i < n; i++)
 		vdb_hnsw_add_node(&b->g, vectors + i * DIM);

@@ -62,6 +62,31 @@ stored_distance(const void *arg, const void *a, const void *b)
 	return (float) ldexp(vdb_quant_vector_distance(&form->layout, form->kernels, a, b), distance_exponent);
 }
 
+static inline void
+stored_distances(const void *arg, HnswPoint from, const HnswPoint *to, int n, float *out)
+{
+	const Form *form = arg;
+
+	for (int i = 0; i < n; i++)
+		vdb_quant_proxy_distances(&form->layout, form->kernels, ldexp(1, distance_exponent),
+								  (VdbProxied){from.vector, from.proxy},
+								  &(VdbProxied){to[i].vector, to[i].proxy}, 1, &out[i]);
+}
+
+static inline void
+stored_proxy(const void *arg, const void *vector, void *proxy)
+{
+	const Form *form = arg;
+
+	vdb_quant_make_proxy(&form->layout, form->kernels, vector, proxy);
+}
+
+static inline HnswMeasure
+case_measure(const Case *c)
+{
+	return (HnswMeasure){stored_distance, stored_distances, stored_proxy, &c->form};
+}
+
 static inline Case *
 make_case(VdbMetric metric, int n, int ncenters, float spread)
 {
@@ -100,11 +125,20 @@ row_vector(const Case *c, uint64 row)
 	return c->stored + row * (uint64) c->form.layout.vector_bytes;
 }
 
+/* Of a graph in memory */
+static inline HnswParams
+graph_params(const Case *c, uint32 capacity)
+{
+	HnswParams	params = {capacity, (Size) c->form.layout.vector_bytes, M, c->form.layout.slots, 16, c->params.ef_construction, 5, vdb_quant_proxy_size(&c->form.layout)};
+
+	return params;
+}
+
 /* The memory of a build that fits n nodes; roughly */
 static inline Size
 memory_for(const Case *c, double n)
 {
-	HnswParams	params = {(uint32) Max(n, 1), (Size) c->form.layout.vector_bytes, M, c->form.layout.slots, 16, c->params.ef_construction, 5};
+	HnswParams	params = graph_params(c, (uint32) Max(n, 1));
 
 	return vdb_hnsw_graph_size(&params) + vdb_hnsw_scratch_size(&params) +
 		(Size) params.capacity * 34 + 1024;
@@ -182,7 +216,7 @@ run(Case *c, Size memory_size)
 	p = vdb_hnsw_partition_begin(&c->params, &hooks);
 	for (uint32 i = 0; i < c->n; i++)
 		vdb_hnsw_partition_add(p, row_vector(c, i), 3 * (uint64) i + 1);
-	result->r = vdb_hnsw_partition_build(p, stored_distance, &c->form);
+	result->r = vdb_hnsw_partition_build(p, case_measure(c));
 	result->nodes = calloc((size_t) result->r.nnodes + result->r.nupper + 1, sizeof(Taken));
 	vdb_hnsw_partition_emit(p, take_node, result);
 	vdb_hnsw_partition_end(p);

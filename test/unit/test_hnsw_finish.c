@@ -3,7 +3,7 @@
  * test_hnsw_finish.c
  *	  What is done to the finished graph of a build: paths, filling, order.
  *
- * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o */
+ * LINK: src/hnsw/graph_memory.o src/hnsw/graph_distance.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o src/hnsw/graph_order.o */
 #include "c.h"
 
 #include "graph_unit.h"

@@ -3,7 +3,7 @@
  * test_hnsw_graph.c
  *	  The graph of a build: recall, structure, reachability, determinism.
  *
- * LINK: src/hnsw/graph_memory.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o */
+ * LINK: src/hnsw/graph_memory.o src/hnsw/graph_distance.o src/hnsw/graph_search.o src/hnsw/graph_link.o src/hnsw/graph_connect.o src/hnsw/graph_fill.o */
 #include "c.h"
 
 #include "graph_unit.h"
@@ -18,6 +18,7 @@ recall(const Built *b, const float *vectors, int n, int ef)
 	for (q = 0; q < 100; q++)
 	{
 		float		query[DIM];
+		HnswPoint	point = {query, NULL};
 		uint32		nearest[10];
 		float		distances[10];
 		int			nfound;
@@ -42,8 +43,8 @@ recall(const Built *b, const float *vectors, int n, int ef)
 			distances[j] = d;
 			nearest[j] = (uint32) i;
 		}
-		nfound = vdb_hnsw_search_level(&b->g, (HnswScratch *) &b->s, query,
-									   vdb_hnsw_descend(&b->g, (HnswScratch *) &b->s, query, 0),
+		nfound = vdb_hnsw_search_level(&b->g, (HnswScratch *) &b->s, point,
+									   vdb_hnsw_descend(&b->g, (HnswScratch *) &b->s, point, 0),
 									   0, ef);
 		for (i = 0; i < Min(nfound, 10); i++)
 			for (j = 0; j < 10; j++)
@@ -174,7 +175,7 @@ test_exhaustive(void)
 	int			i;
 
 	build(&b, vectors, n, 8, 500, 1);
-	found = vdb_hnsw_search_level(&b.g, &b.s, vectors, b.g.shared->entry, 0, n);
+	found = vdb_hnsw_search_level(&b.g, &b.s, vdb_hnsw_point(&b.g, 0), b.g.shared->entry, 0, n);
 	CHECK(found == n, "found %d", found);
 	for (i = 1; i < found; i++)
 		CHECK(b.s.found[i - 1].distance <= b.s.found[i].distance, "order at %d", i);

@@ -226,6 +226,14 @@ test_int_sums(const VdbQuantKernels *k)
 			}
 			CHECK(k->dot_int16(n, words, a) == sum[0], "%s dot_int16 of %d", k->name, n);
 			CHECK(k->dot_int8(n, a, b) == sum[1], "%s dot_int8 of %d", k->name, n);
+			{
+				const int8 *rows[3] = {b, a, b};
+				int32		dots[4] = {0, 0, 0, 4711};
+
+				k->dots_int8(n, a, rows, 3, dots);
+				CHECK(dots[0] == sum[1] && dots[1] == k->dot_int8(n, a, a) && dots[2] == sum[1] && dots[3] == 4711,
+					  "%s dots_int8 of %d", k->name, n);
+			}
 			CHECK(k->squares_int16(n, words) == sum[2], "%s squares_int16 of %d", k->name, n);
 		}
 	}
