@@ -111,11 +111,9 @@ configure_server() {
 				CPPFLAGS="$([ ! -f /usr/include/valgrind/memcheck.h ] || echo -DUSE_VALGRIND)" ;;
 		asan)
 			sanitizer_options "$STATE/$kind"
-			cp "$ROOT/test/server/ignore.txt" "$STATE/$kind/"
 			# detect_leaks: configure's own programs leak
 			env ASAN_OPTIONS=detect_leaks=0 "$TREE/configure" "${common[@]}" CC="${CLANG:-clang-14}" \
-				CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
--fsanitize-ignorelist=$STATE/$kind/ignore.txt" \
+				CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
 				LDFLAGS="-fsanitize=address,undefined" LDFLAGS_EX="$STATE/$kind/options.o" ;;
 		*) fail "there is no kind of server \"$kind\"" ;;
 	esac
