@@ -106,6 +106,28 @@ soak:
 	$(MAKE) installcheck REGRESS= ISOLATION= \
 		PROVE_TESTS="test/t/020_hnsw_crash.pl test/t/023_hnsw_collisions.pl"
 
+# In servers built from source: with assertions, under valgrind, with
+# sanitizers.  SUITES="regress tap", TESTS="hnsw_scan vector_io" choose.
+SUITES =
+TESTS =
+test-cassert:
+	PG_CONFIG=$(PG_CONFIG) test/server/run cassert $(SUITES)
+
+test-valgrind:
+	PG_CONFIG=$(PG_CONFIG) test/server/valgrind $(TESTS)
+
+test-asan:
+	PG_CONFIG=$(PG_CONFIG) test/server/run asan $(SUITES)
+
+# FUZZ_SECONDS for each target; FUZZ="points pages" chooses some.
+FUZZ =
+FUZZ_SECONDS = 60
+fuzz:
+	PG_CONFIG=$(PG_CONFIG) FUZZ_SECONDS=$(FUZZ_SECONDS) test/fuzz/run $(FUZZ)
+
+analyze:
+	@PG_CONFIG=$(PG_CONFIG) test/analyze/run
+
 help:
 	@echo 'make            build the extension'
 	@echo 'make install    install it into the server that PG_CONFIG names'
@@ -117,6 +139,12 @@ help:
 	@echo 'make bench-filter  filtered searches beside pgvector (hours; resumable)'
 	@echo 'make test-core  the tests of PostgreSQL itself with vecdb loaded'
 	@echo 'make soak       crashes and collisions for SOAK_MINUTES (10), SOAK_CLIENTS (16)'
+	@echo 'make test-cassert   all suites, PostgreSQL built with assertions (SUITES)'
+	@echo 'make test-valgrind  the regression tests under valgrind (TESTS; long)'
+	@echo 'make test-asan      all suites, address and undefined behaviour sanitizers (SUITES)'
+	@echo 'make fuzz       each fuzz target for FUZZ_SECONDS (60); FUZZ names some'
+	@echo 'make analyze    gcc -fanalyzer, clang-tidy and cppcheck'
 	@echo './vecdb test    every suite, with all its set-up'
 
-.PHONY: unit lint format bench bench-index bench-filter test-core soak help
+.PHONY: unit lint format bench bench-index bench-filter test-core soak \
+	test-cassert test-valgrind test-asan fuzz analyze help

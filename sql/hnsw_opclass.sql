@@ -120,7 +120,13 @@ CREATE INDEX ON t USING hnsw (v signature_ops);
 CREATE TABLE p (p point);
 CREATE INDEX ON p USING hnsw (p point_ops);
 -- support functions are for nobody else
-SELECT vecdb_hnsw_vector_l2(NULL);
+DO $$
+BEGIN
+	PERFORM vecdb_hnsw_vector_l2(NULL);
+EXCEPTION
+	-- minor versions of PostgreSQL say it in different words
+	WHEN undefined_function OR feature_not_supported THEN RAISE NOTICE 'refused';
+END $$;
 -- members of an operator class go with it
 ALTER OPERATOR FAMILY renamed_ops USING hnsw DROP OPERATOR 1 (vector, vector);
 DROP OPERATOR FAMILY search_ops USING hnsw;

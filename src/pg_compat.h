@@ -76,10 +76,15 @@ vdb_json_lexer(char *json, int len)
 #endif
 }
 
-/* Raises the error of a lexer or parser that has failed. */
+/*
+ * Raises the error of a lexer or parser that has failed.  Other errors than
+ * JSON_EXPECTED_MORE quote the token, and at its end the text has none.
+ */
 static inline void
 vdb_json_report(JsonParseErrorType error, JsonLexContext *lex)
 {
+	if (lex->token_type == JSON_TOKEN_END)
+		error = JSON_EXPECTED_MORE;
 #if PG_VERSION_NUM >= 160000
 	json_errsave_error(error, lex, NULL);
 #else

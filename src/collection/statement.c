@@ -200,7 +200,8 @@ make_params(const VdbCachedStatement *prepared, const Datum *values, const bool 
 	for (i = 0; i < prepared->nparams; i++)
 	{
 		params->params[i].value = values[i];
-		params->params[i].isnull = nulls[i];
+		/* vdb_run_registry_query()'s statement has one parameter */
+		params->params[i].isnull = nulls[i]; /* NOLINT(clang-analyzer-core.uninitialized.Assign) */
 		params->params[i].pflags = PARAM_FLAG_CONST;
 		params->params[i].ptype = prepared->types[i];
 	}

@@ -133,7 +133,7 @@ run_walk(HnswScan *scan)
 static void
 limit_memory(HnswScan *scan)
 {
-	if (scan->walk->frontier.count <= (Size) (4 * scan->width))
+	if (scan->walk->frontier.count <= 4 * (Size) scan->width)
 		return;
 	if (!scan->was_limited)
 		vdb_hnsw_stats.memory_limited++;
@@ -205,6 +205,7 @@ vdb_hnsw_next_row(HnswScan *scan, HnswRow *row)
 
 		if (scan->next_tid < scan->ntids)
 		{
+			Assert(result != NULL);
 			row->value = result->value;
 			row->reached = result->recheck ? result->value : result->upper;
 			row->is_null = false;
@@ -215,6 +216,7 @@ vdb_hnsw_next_row(HnswScan *scan, HnswRow *row)
 		scan->next_tid = 0;
 		if (vdb_hnsw_ref_is_valid(scan->segments))
 		{
+			Assert(result != NULL);
 			vdb_hnsw_guard_chain(scan->index, &scan->chain_guard, scan->segments);
 			scan->ntids = vdb_hnsw_read_segment(scan->index, scan->segments, result->ref,
 												scan->tids, &scan->segments);

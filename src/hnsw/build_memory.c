@@ -175,7 +175,7 @@ static void
 limit_size(HnswBuildSize *size, const HnswIndex *index, double nrows, Size limit)
 {
 	Size		wanted = size->wanted;
-	double		for_rows = Min(nrows, (double) (limit / 8 / sizeof(HnswRow)));
+	double		for_rows = Min(nrows, (double) limit / 8 / sizeof(HnswRow));
 	double		per_node;
 	double		left;
 	VdbQuantLayout layout;

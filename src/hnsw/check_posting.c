@@ -301,7 +301,8 @@ vdb_hnsw_check_count_tid(HnswCheck *check, uint32 number, ItemPointer tid)
 	}
 	for (Size i = 0; i < check->ntids; i++)
 	{
-		if (ItemPointerEquals(&check->tids[i], tid))
+		/* ItemPointerEquals() asserts that there is no damage */
+		if (ItemPointerCompare(&check->tids[i], tid) == 0)
 			count++;
 	}
 	return count;

@@ -179,7 +179,7 @@ count_again(VdbHnswSearch *search)
 static void
 limit_memory(VdbHnswSearch *search)
 {
-	if (search->walk->frontier.count <= (Size) (4 * search->walk->width))
+	if (search->walk->frontier.count <= 4 * (Size) search->walk->width)
 		return;
 	if (!search->was_limited)
 		vdb_hnsw_stats.memory_limited++;

@@ -32,6 +32,12 @@
 /* A search goes on through so many nodes that are dying, times the width. */
 #define DEAD_PER_WIDTH 8
 
+/*
+ * If others take all places that a search has found, it is done again.  So often
+ * that happens only where damage leaves no place to anchor a node.
+ */
+#define MAX_TRIES 200
+
 static HnswInsert *open_insert(Relation relation, IndexInfo *info);
 static void insert_row(HnswInsert *insert);
 static bool insert_level0(HnswInsert *insert);
@@ -139,11 +145,14 @@ insert_row(HnswInsert *insert)
 static bool
 insert_level0(HnswInsert *insert)
 {
-	for (;;)
+	for (int try = 0;; try++)
 	{
 		bool		is_placed;
 
 		CHECK_FOR_INTERRUPTS();
+		if (try == MAX_TRIES)
+			vdb_hnsw_corrupted(insert->index->relation, HNSW_META_BLOCK,
+							   "root: no node can be anchored");
 		search_level(insert, 0);
 		if (vdb_hnsw_ref_is_valid(insert->equal) &&
 			vdb_hnsw_append_tid(insert->index, insert->equal, &insert->tid))

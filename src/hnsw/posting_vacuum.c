@@ -9,6 +9,7 @@
 
 #include "access/generic_xlog.h"
 #include "hnsw/posting.h"
+#include "hnsw/scan.h"
 
 /* A segment of a chain, as vacuum remembers it */
 typedef struct Link
@@ -124,6 +125,7 @@ vacuum_segment(HnswIndex *index, HnswRef ref, HnswRef owner, IndexBulkDeleteCall
 
 	for (int i = 0; i < before; i++)
 	{
+		vdb_hnsw_check_tid(index->relation, NULL, NULL, &segment->tids[i]);
 		if (!callback(&segment->tids[i], callback_state))
 			kept[n++] = segment->tids[i];
 	}

@@ -416,8 +416,9 @@ run(const Recall *recall, SPIPlanPtr plan, Oid index, Datum query, ItemPointer s
 		double		distance = DatumGetFloat8(SPI_getbinval(tuple, SPI_tuptable->tupdesc, 2,
 															&isnull));
 
+		/* PostgreSQL 15.18 has no ctid of a row whose exact distance was awaited */
 		if (!isnull && !isnan(distance) &&
-			!ItemPointerEquals((ItemPointer) DatumGetPointer(tid), self))
+			ItemPointerCompare((ItemPointer) DatumGetPointer(tid), self) != 0)
 			answer->distances[answer->n++] = distance;
 	}
 	SPI_freetuptable(SPI_tuptable);

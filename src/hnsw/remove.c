@@ -10,6 +10,7 @@
 #include "hnsw/alloc.h"
 #include "hnsw/graph.h"
 #include "hnsw/posting.h"
+#include "hnsw/scan.h"
 #include "hnsw/vacuum.h"
 
 /* Vectors on pages of their own are read for the typical norm so many times. */
@@ -124,6 +125,7 @@ remove_node(HnswVacuum *v, HnswNodeView *view, Buffer buffer,
 	memset(tids, 0, sizeof(tids));
 	for (int i = 0; i < node->ntids; i++)
 	{
+		vdb_hnsw_check_tid(index->relation, NULL, NULL, &node->tids[i]);
 		if (v->callback(&node->tids[i], v->callback_state))
 			removed++;
 		else

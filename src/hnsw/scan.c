@@ -124,7 +124,7 @@ vdb_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
  * Rejects a TID that no row can have: the table would look for it in files that
  * do not exist, or take InvalidBlockNumber for the wish to be extended.
  * *heap_blocks is what the caller knows of the table's size, at first 0; a table
- * is not truncated while it is scanned.
+ * is not truncated while it is scanned.  Without heap no table's size is looked at.
  */
 void
 vdb_hnsw_check_tid(Relation index, Relation heap, BlockNumber *heap_blocks, ItemPointer tid)
@@ -135,7 +135,7 @@ vdb_hnsw_check_tid(Relation index, Relation heap, BlockNumber *heap_blocks, Item
 		offset <= MaxOffsetNumber;
 
 	/* other table access methods make of block numbers what they want */
-	if (is_good && block >= *heap_blocks && heap != NULL &&
+	if (is_good && heap != NULL && block >= *heap_blocks &&
 		heap->rd_tableam == GetHeapamTableAmRoutine())
 	{
 		*heap_blocks = RelationGetNumberOfBlocks(heap);

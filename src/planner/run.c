@@ -102,7 +102,7 @@ vdb_scan_add_reason(VdbScanState *state, const char *format, ...)
 
 	if (length > 0 && length + 2 < sizeof(state->reason))
 	{
-		strcpy(state->reason + length, "; ");
+		memcpy(state->reason + length, "; ", 3);
 		length += 2;
 	}
 	va_start(args, format);

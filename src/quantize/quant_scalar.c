@@ -81,7 +81,7 @@ load_bytes(const int8 *p)
 	Words8		words;
 
 	for (int i = 0; i < 8; i++)
-		words.word[i] = p[i];
+		words.word[i] = p[i];	/* NOLINT(bugprone-signed-char-misuse): a number */
 	return words;
 }
 

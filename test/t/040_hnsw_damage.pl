@@ -2,8 +2,8 @@
 # answer or an error that names the damage, and never a crash or an endless loop.
 #
 # A round stops the server, puts the database's files back as they were at
-# first, and damages the file of every index anew.  Rounds are numbered, and a
-# number always means the same damage:
+# first, and damages the file of every index anew.  Round 0 is a certain damage; the
+# others are numbered, and a number always means the same damage:
 #   VECDB_DAMAGE_ROUNDS=200 VECDB_DAMAGE_FIRST=13 make installcheck \
 #     REGRESS= ISOLATION= PROVE_TESTS=test/t/040_hnsw_damage.pl
 
@@ -193,8 +193,24 @@ sub damage
 	return "only $kept of $nblocks blocks are left";
 }
 
+# The root is free, and the entry, too: a walk finds nothing, and an insert no node
+# where its own could be anchored.
+sub damage_root
+{
+	my ($file) = @_;
+	my ($node_bytes, $nodes_per_page) = unpack('SS', substr($$file, CONTENT + 32, 4));
+	my $root = substr($$file, CONTENT + 48, 6);
+	my ($high, $low) = unpack('SS', $root);
+	my $number = $high << 16 | $low;
+
+	substr($$file, CONTENT + 40, 8) = $root . pack('S', 0);
+	substr($$file,
+		int($number / $nodes_per_page) * BLOCK + CONTENT + $number % $nodes_per_page * $node_bytes + 2, 1) = "\0";
+	return 'the root is free';
+}
+
 my (%seen, $statements);
-ROUND: foreach my $round ($first .. $first + $rounds - 1)
+ROUND: foreach my $round (0, $first .. $first + $rounds - 1)
 {
 	my (@wrong, %how);
 
@@ -205,7 +221,7 @@ ROUND: foreach my $round ($first .. $first + $rounds - 1)
 	{
 		my $file = slurp_file("$data/$paths{$name}");
 
-		$how{$name} = damage(\$file);
+		$how{$name} = $round == 0 ? damage_root(\$file) : damage(\$file);
 		open my $out, '>:raw', "$data/$paths{$name}" or die "$paths{$name}: $!";
 		print $out $file;
 		close $out;
