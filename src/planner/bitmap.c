@@ -14,9 +14,6 @@
 #include "miscadmin.h"
 #include "planner/node.h"
 #include "utils/rel.h"
-#include "utils/spccache.h"
-
-#define PREFETCH_START 1
 
 struct VdbBitmapReader
 {
@@ -27,10 +24,7 @@ struct VdbBitmapReader
 #else
 	TBMIterator *iterator;
 	TBMIterateResult *page;		/* NULL: at the end of one */
-	TBMIterator *ahead;			/* NULL: no prefetching */
-	int			npages_ahead;
-	int			target_ahead;
-	int			max_ahead;
+	VdbReadAhead *ahead;		/* NULL: no prefetching */
 #endif
 };
 
@@ -140,7 +134,6 @@ vdb_bitmap_end_read(VdbBitmapReader *reader)
 #else
 
 static bool next_page(VdbBitmapReader *reader);
-static void prefetch(VdbBitmapReader *reader);
 
 /*
  * Begins to read the bitmap's rows, in the order of their places, in the
@@ -154,9 +147,7 @@ vdb_bitmap_begin_read(VdbScanState *state)
 
 	reader->scan = vdb_begin_bitmap_scan(table, vdb_scan_snapshot(state));
 	reader->iterator = tbm_begin_iterate(state->bitmap.tids);
-	reader->max_ahead = get_tablespace_io_concurrency(table->rd_rel->reltablespace);
-	if (reader->max_ahead > 0)
-		reader->ahead = tbm_begin_iterate(state->bitmap.tids);
+	reader->ahead = vdb_ahead_begin(table, state->bitmap.tids);
 	return reader;
 }
 
@@ -193,42 +184,19 @@ next_page(VdbBitmapReader *reader)
 		reader->page = tbm_iterate(reader->iterator);
 		if (reader->page == NULL)
 			return false;
-		if (reader->npages_ahead > 0)
-			reader->npages_ahead--;
-		else if (reader->ahead != NULL)
-			(void) tbm_iterate(reader->ahead);
+		if (reader->ahead != NULL)
+			vdb_ahead_pass(reader->ahead);
 	} while (!table_scan_bitmap_next_block(reader->scan, reader->page));
-	reader->target_ahead = Min(Max(2 * reader->target_ahead, PREFETCH_START), reader->max_ahead);
-	prefetch(reader);
+	if (reader->ahead != NULL)
+		vdb_ahead_go_on(reader->ahead);
 	return true;
-}
-
-/*
- * Asks for the pages that come next.
- */
-static void
-prefetch(VdbBitmapReader *reader)
-{
-	while (reader->ahead != NULL && reader->npages_ahead < reader->target_ahead)
-	{
-		TBMIterateResult *page = tbm_iterate(reader->ahead);
-
-		if (page == NULL)
-		{
-			tbm_end_iterate(reader->ahead);
-			reader->ahead = NULL;
-			break;
-		}
-		reader->npages_ahead++;
-		PrefetchBuffer(reader->scan->rs_rd, MAIN_FORKNUM, page->blockno);
-	}
 }
 
 void
 vdb_bitmap_end_read(VdbBitmapReader *reader)
 {
 	if (reader->ahead != NULL)
-		tbm_end_iterate(reader->ahead);
+		vdb_ahead_end(reader->ahead);
 	tbm_end_iterate(reader->iterator);
 	table_endscan(reader->scan);
 	pfree(reader);

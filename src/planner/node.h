@@ -60,6 +60,9 @@ typedef struct VdbAllowList VdbAllowList;
 /* Reads the rows of a bitmap; bitmap.c */
 typedef struct VdbBitmapReader VdbBitmapReader;
 
+/* Prefetches for it; read_ahead.c */
+typedef struct VdbReadAhead VdbReadAhead;
+
 /* What the child gave; it outlives rescans that do not change it */
 typedef struct VdbBitmap
 {
@@ -238,6 +241,14 @@ extern void vdb_bitmap_drop(VdbScanState *state);
 extern VdbBitmapReader *vdb_bitmap_begin_read(VdbScanState *state);
 extern bool vdb_bitmap_read(VdbBitmapReader *reader, TupleTableSlot *slot, bool *recheck);
 extern void vdb_bitmap_end_read(VdbBitmapReader *reader);
+
+#ifndef VDB_TABLE_ITERATES_BITMAP
+/* read_ahead.c */
+extern VdbReadAhead *vdb_ahead_begin(Relation table, TIDBitmap *bitmap);
+extern void vdb_ahead_pass(VdbReadAhead *ahead);
+extern void vdb_ahead_go_on(VdbReadAhead *ahead);
+extern void vdb_ahead_end(VdbReadAhead *ahead);
+#endif
 
 /* allow.c */
 extern VdbAllowList *vdb_allow_create(TIDBitmap *bitmap, Size memory);
