@@ -23,7 +23,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* What a condition on none of the rows known is still believed to match */
+/* Rows that are expected at least, since an estimate may be wrong */
 #define LEAST_ROWS 0.5
 
 static PlannerInfo *make_root(VdbScanState *state);

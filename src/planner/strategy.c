@@ -35,6 +35,8 @@
 #define EXPECTED_PASSES 1.0
 #define LEAST_WEIGHT 2.0
 #define MOST_WEIGHT 50.0
+
+/* Less where a generic plan has guessed it (estimate.c asks again unless a way is forced) */
 #define GENERIC_PASSES 0.25
 #define MOST_GENERIC_WEIGHT 8.0
 

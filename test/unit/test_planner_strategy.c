@@ -107,6 +107,28 @@ test_share(void)
 	CHECK(vdb_facts_rank(&facts, 100, 10) <= 200000, "never beyond the table");
 }
 
+/* What was seen near the query counts for the graph, too. */
+static void
+test_near_share(void)
+{
+	VdbScanFacts facts = after_bitmap(0.1, 20);
+
+	CHECK(vdb_facts_near_share(&facts) == 0.1, "as everywhere, before anything is seen");
+	facts.near_checked = 200;
+	CHECK(vdb_facts_near_share(&facts) < 0.01, "none of 200");
+	facts.near_passed = 200;
+	CHECK(vdb_facts_near_share(&facts) > 0.9, "all of 200");
+
+	facts = after_bitmap(0.05, 2);
+	CHECK(vdb_choose_way(&facts, 10) == VDB_WAY_GRAPH, "10,000 rows");
+	facts.near_checked = 1000;
+	CHECK(vdb_choose_way(&facts, 10) == VDB_WAY_EXACT, "10,000 rows, none of them near");
+
+	facts = after_bitmap(0.1, 20);
+	CHECK(vdb_prefer_graph(&facts, 600, 1e4, 10), "more nodes than usual");
+	CHECK(!vdb_prefer_graph(&facts, 600, 1e6, 10), "as many as it would take to read all rows");
+}
+
 /* After a first look. */
 static void
 test_vector_first(void)
@@ -246,6 +268,7 @@ main(void)
 {
 	RUN(test_start());
 	RUN(test_share());
+	RUN(test_near_share());
 	RUN(test_vector_first());
 	RUN(test_ways());
 	RUN(test_sample());
